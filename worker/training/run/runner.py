@@ -314,7 +314,11 @@ def _scratch() -> Iterator[Path]:
 
 
 def _peak_memory() -> int:
-    """Return the peak memory in bytes: the GPU's if there is one, else this process's."""
+    """Return the peak memory in bytes: the GPU's if there is one, else this process's and its largest child's.
+
+    The child that computes a part of each batch has ended by now. What both share is counted twice.
+    """
     if torch.cuda.is_available():
         return int(torch.cuda.max_memory_allocated())
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    processes_of = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    return sum(resource.getrusage(who).ru_maxrss * 1024 for who in processes_of)

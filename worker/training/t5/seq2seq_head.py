@@ -115,11 +115,8 @@ class Seq2SeqHead:
         the parent's log-probabilities where `decoder_attention_mask` is set, row by row.
         """
         rows = one_text_each(batch)
-        if not self.can_be_packed():
-            logits = self._logits(rows.prompts, rows.prompt_mask, rows.prompt_of_row, rows.inputs)
-            return divergence_of_scores(logits[rows.scored], parent_log_p)
-        *_, divergence = self._scores(Scoring(rows, rows.inputs.new_empty(0), parent_log_p), ())
-        return divergence
+        logits = self._logits(rows.prompts, rows.prompt_mask, rows.prompt_of_row, rows.inputs)
+        return divergence_of_scores(logits[rows.scored], parent_log_p)
 
     def distributions(self, batch: Batch) -> Tensor:
         """Return the log-probabilities at each scored token, (T, V), of a model that can be packed."""
@@ -129,6 +126,8 @@ class Seq2SeqHead:
     def _scores(self, scoring: Scoring, statistics: tuple[str, ...]) -> tuple[Tensor, ...]:
         """Return `scores_of` the scoring, computed in parts where that is quicker."""
         second = self.second if torch.is_grad_enabled() and not torch.is_autocast_enabled("cpu") else None
+        if second is not None and not second.is_there:
+            second = None
         count = self._parts_at_once(scoring.batch, second is not None)
         parts = in_parts(scoring, count) if count > 1 else []
         if len(parts) < 2:

@@ -67,6 +67,27 @@ def test_a_batch_with_anchors_beside_it_has_its_own_loss_and_both_gradients(
     assert any(not torch.allclose(both[name], own[name], atol=1e-3) for name in both)
 
 
+@pytest.mark.parametrize("way", ["threads", "processes"])
+def test_a_single_prompt_beside_anchors_has_its_statistics(
+    tiny_t5: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    """One part has anchors alone then, without any token to have statistics of."""
+    trainer = build(tiny_t5, tmp_path, lora=False)
+    trainer.state.logging_steps = 1
+    trainer.train_dataset = trainer.train_dataset.select([0])
+    monkeypatch.setattr(seq2seq_head, "parts_at_once", lambda *_, **__: 1)
+    loss, _ = loss_and_gradients(trainer)
+    monkeypatch.setattr(seq2seq_head, "parts_at_once", lambda *_, **__: 2)
+    monkeypatch.setattr(seq2seq_head, "a_core_is_free", lambda: way == "processes")
+    monkeypatch.setattr(seq2seq_head, "WORTH_A_PROCESS", 0)
+    with on_two_cores(trainer.model):
+        anchors = read_anchors(load_model(tiny_t5), load_tokenizer(tiny_t5))[:ANCHORS_PER_STEP]
+        assert beside_next_batch(trainer.model, anchors, WEIGHT) is not None
+        assert loss_and_gradients(trainer)[0] == pytest.approx(loss, abs=1e-5)
+    alone, beside = trainer._metrics["train"]["entropy"]
+    assert beside == pytest.approx(alone, rel=1e-4)
+
+
 def test_anchors_wait_for_a_batch_whose_gradient_is_computed(tiny_t5: Path, tmp_path: Path) -> None:
     trainer = build(tiny_t5, tmp_path, lora=True)
     anchors = read_anchors(load_model(tiny_t5), load_tokenizer(tiny_t5))[:ANCHORS_PER_STEP]

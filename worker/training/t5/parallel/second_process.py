@@ -5,77 +5,144 @@ process has a Python of its own. It has the model as it was when it was forked; 
 both processes share, so it sees each step of the optimizer. The parts of a batch, their outputs and the gradients of
 these go through a pipe, and the gradients of the weights come back in shared memory. They are added in the order of the
 parts, so the same batch always gives the same sum.
+
+The training never depends on it: where it cannot be started, fails, hangs or is killed, its part is computed here.
 """
 
+import ctypes
 import gc
+import logging
 import mmap
+import os
 import pickle
 import signal
+import socket
+import struct
+import traceback
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from multiprocessing import get_context
-from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from worker.training.shared.training_errors import ProcessesLost
+log = logging.getLogger(__name__)
+
+ANSWERS_WITHIN = 600
+"""Seconds after which a pass, which takes a few at most, will not end any more."""
+
+ENDS_WITHIN = 10
+"""Seconds after which a process that was told to end, or was killed, is not waited for any longer."""
 
 Outputs = tuple[Tensor, ...]
 Compute = Callable[..., Outputs]
 """Computes tensors on the CPU from the weights and from arguments without gradient, without random numbers."""
 
 _FORWARD, _BACKWARD = "forward", "backward"
+_PR_SET_PDEATHSIG = 1
 
 
 class SecondProcess:
-    """The process, as the one that forked it sees it; `weights` are all that `compute` finds a gradient for."""
+    """The process, as the one that forks it sees it; `weights` are all that `compute` finds a gradient for.
 
-    def __init__(self, compute: Compute, weights: Sequence[Tensor], connection: Connection) -> None:
-        self.compute, self.weights, self._connection = compute, weights, connection
-        self.gradients = [_shared_copy(weight) for weight in weights]
-        self._forwards = 0
+    They are moved to memory of both. Raises OSError where there is no room for another process.
+    """
+
+    def __init__(self, compute: Compute, weights: Sequence[Tensor]) -> None:
+        self.compute, self.weights = compute, weights
+        self.gradients, shared = ([_shared_copy(weight) for weight in weights] for _ in range(2))
+        for weight, copy in zip(weights, shared, strict=True):
+            weight.data = copy
+        self.is_there = True
+        self._begun = self._answered = 0
+        self._connection, self._theirs = get_context("fork").Pipe()
+        prctl = ctypes.CDLL(None).prctl  # looked up here: in the other process the loader might be locked
+        self._process = get_context("fork").Process(
+            target=self._live, args=(prctl,), name="part of a batch", daemon=True
+        )
+        try:
+            _limit_waits(self._connection.fileno())
+            with warnings.catch_warnings():  # since 3.12, of threads that might hold a lock: _live takes none of theirs
+                warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
+                self._process.start()
+        except OSError:
+            self._connection.close()
+            raise
+        finally:
+            self._theirs.close()
 
     def side_by_side(self, here: tuple[Any, ...], there: tuple[Any, ...]) -> tuple[Outputs, Outputs]:
         """Compute both parts, given by their arguments, at the same time, with the gradients of the weights.
 
-        Raises what the computation raises, and `ProcessesLost`.
+        Raises what the computation raises.
         """
         outputs = _Beside.apply(self, here, there, *self.weights)  # type: ignore[no-untyped-call]
         each = len(outputs) // 2
         return outputs[:each], outputs[each:]
 
-    def forward(self, arguments: tuple[Any, ...]) -> int:
-        """Begin a forward pass, and return its number."""
-        self._forwards += 1
-        self._ask(_FORWARD, self._forwards, arguments)
-        return self._forwards
+    def computed(self, arguments: tuple[Any, ...]) -> Outputs:
+        """Compute a part in this process, with its graph."""
+        with torch.enable_grad():
+            return self.compute(*arguments)
 
-    def backward(self, number: int, gradients: Sequence[Tensor]) -> None:
-        """Begin the backward pass of a forward pass."""
-        self._ask(_BACKWARD, number, gradients)
+    def begin(self, word: str, values: Any, forward: int = 0) -> int:
+        """Begin a pass, and return its number; a backward pass begins with the number of its forward pass."""
+        self.answer(self._begun)  # of a pass that nobody waits for, since the part here failed
+        self._begun += 1
+        if self.is_there:
+            try:
+                self._connection.send_bytes(_packed((self._begun, word, forward, values)))
+            except OSError as error:
+                self._lose(_how_it_was_lost(error))
+        return self._begun
 
-    def answer(self) -> Any:
-        """Return what the pass that was begun last has found."""
+    def answer(self, number: int) -> Any:
+        """Return what a pass has found, or None if the process is lost, so that it has to be found here."""
+        found = None
+        while self.is_there and self._answered < number:
+            try:
+                self._answered, found, failure = self._connection.recv()
+            except (EOFError, OSError) as error:
+                failure = _how_it_was_lost(error)
+            if failure:
+                self._lose(failure)
+        return found if self.is_there else None
+
+    def end(self) -> None:
+        """End the process; kill it if it does not."""
+        self._connection.close()
+        self._process.join(ENDS_WITHIN)
+        if self._process.is_alive():
+            self._process.kill()
+            self._process.join(ENDS_WITHIN)
+
+    def _lose(self, failure: str) -> None:
+        self.is_there = False
+        log.warning("The training goes on without its second process, which %s", failure)
+        self._process.kill()
+        self.end()
+
+    def _live(self, prctl: Callable[[int, int], int]) -> None:
+        """Be the second process.
+
+        A thread of the first may have held any lock at the fork. So nothing is logged or printed here, and the end
+        flushes no stream and closes nothing.
+        """
         try:
-            answer = self._connection.recv()
-        except (EOFError, OSError) as error:
-            raise ProcessesLost("The second process of the training was ended from outside.") from error
-        if isinstance(answer, BaseException):
-            raise answer
-        return answer
+            prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+            self._connection.close()  # or it would not see the first process end
+            with suppress(OSError):  # the first process can go on without this one
+                Path("/proc/self/oom_score_adj").write_text("1000")
+            self._serve()
+        finally:
+            os._exit(0)
 
-    def _ask(self, *message: Any) -> None:
-        try:
-            _send(self._connection, message)
-        except OSError as error:
-            raise ProcessesLost("The second process of the training was ended from outside.") from error
-
-    def serve(self, connection: Connection) -> None:
-        """Compute what is asked for, until the other side ends; runs in the second process."""
+    def _serve(self) -> None:
+        """Compute what is asked for, until the other side ends."""
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         gc.freeze()
@@ -83,20 +150,18 @@ class SecondProcess:
         graphs: dict[int, Outputs] = {}
         with suppress(EOFError, OSError):
             while True:
-                word, number, values = connection.recv()
+                number, *message = self._theirs.recv()
                 try:
-                    found = self._pass(graphs, word, number, values)
-                except Exception as error:
-                    found = error.with_traceback(None)
-                _send(connection, found)
+                    answer = _packed((number, self._pass(graphs, number, *message), ""))
+                except Exception:
+                    answer = _packed((number, None, f"failed:\n{traceback.format_exc()}"))
+                self._theirs.send_bytes(answer)
 
-    def _pass(self, graphs: dict[int, Outputs], word: str, number: int, values: Any) -> Any:
+    def _pass(self, graphs: dict[int, Outputs], number: int, word: str, forward: int, values: Any) -> Any:
         if word == _FORWARD:
-            with torch.enable_grad():
-                graphs[number] = self.compute(*values)
-            return [(output.detach(), output.requires_grad) for output in graphs[number]]
-        outputs = graphs.pop(number)
-        found = _differentiate(outputs, values, self.weights)
+            graphs[number] = self.computed(values)
+            return _values(graphs[number])
+        found = _differentiate(graphs.pop(forward), values, self.weights)
         for shared, gradient in zip(self.gradients, found, strict=True):
             if gradient is not None:
                 shared.copy_(gradient)
@@ -111,28 +176,40 @@ class _Beside(torch.autograd.Function):
         context: Any, second: SecondProcess, here: tuple[Any, ...], there: tuple[Any, ...], *weights: Tensor
     ) -> Outputs:
         """Return the outputs of the part here, then of the one there."""
-        context.second, context.number = second, second.forward(there)
-        with torch.enable_grad():
-            context.outputs = second.compute(*here)
-        theirs = second.answer()
-        copies = [output.detach() for output in context.outputs]
-        constant = [copy for copy, output in zip(copies, context.outputs, strict=True) if not output.requires_grad]
-        constant += [values for values, trained in theirs if not trained]
-        context.mark_non_differentiable(*constant)
-        return *copies, *(values for values, _ in theirs)
+        context.second, context.there, context.theirs = second, there, None
+        context.number = second.begin(_FORWARD, there)
+        context.outputs = second.computed(here)
+        found = second.answer(context.number)
+        if found is None:
+            context.theirs = second.computed(there)
+            found = _values(context.theirs)
+        values = [*_values(context.outputs), *found]
+        context.mark_non_differentiable(*(value for value, trained in values if not trained))
+        return tuple(value for value, _ in values)
 
     @staticmethod
     @once_differentiable
     def backward(context: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         """Return the sums of both parts' gradients of the weights."""
         second, own = context.second, len(context.outputs)
-        second.backward(context.number, gradients[own:])
+        number = second.begin(_BACKWARD, gradients[own:], context.number)
         here = _differentiate(context.outputs, gradients[:own], second.weights)
+        trained = second.answer(number)
+        if trained is None:
+            outputs = context.theirs or second.computed(context.there)
+            there = _differentiate(outputs, gradients[own:], second.weights)
+        else:
+            there = tuple(found if known else None for found, known in zip(second.gradients, trained, strict=True))
         sums = [
-            mine if not trained else theirs.clone() if mine is None else mine + theirs
-            for mine, theirs, trained in zip(here, second.gradients, second.answer(), strict=True)
+            mine if theirs is None else theirs.clone() if mine is None else mine + theirs
+            for mine, theirs in zip(here, there, strict=True)
         ]
         return None, None, None, *sums
+
+
+def _values(outputs: Outputs) -> list[tuple[Tensor, bool]]:
+    """Return the values without their graph, each with whether it has one."""
+    return [(output.detach(), output.requires_grad) for output in outputs]
 
 
 def _differentiate(
@@ -145,9 +222,20 @@ def _differentiate(
     return found
 
 
-def _send(connection: Connection, message: Any) -> None:
-    """Send a message by its bytes; torch would send an open file for each tensor."""
-    connection.send_bytes(pickle.dumps(message, pickle.HIGHEST_PROTOCOL))
+def _packed(message: Any) -> bytes:
+    """Return a message as bytes; torch would send an open file for each tensor."""
+    return pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
+
+
+def _limit_waits(end_of_pipe: int) -> None:
+    """Have every read and write at an end of a pipe, which is a socket, fail after `ANSWERS_WITHIN`."""
+    with socket.socket(fileno=os.dup(end_of_pipe)) as end:
+        for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
+            end.setsockopt(socket.SOL_SOCKET, option, struct.pack("ll", ANSWERS_WITHIN, 0))
+
+
+def _how_it_was_lost(error: Exception) -> str:
+    return "did not answer." if isinstance(error, BlockingIOError) else "was ended from outside."
 
 
 def _shared_copy(weight: Tensor) -> Tensor:
@@ -158,28 +246,18 @@ def _shared_copy(weight: Tensor) -> Tensor:
 
 
 @contextmanager
-def second_process(compute: Compute, weights: Sequence[Tensor]) -> Iterator[SecondProcess]:
-    """Fork a process that computes beside this one, until the block ends.
+def second_process(compute: Compute, weights: Sequence[Tensor]) -> Iterator[SecondProcess | None]:
+    """Fork a process that computes beside this one until the block ends; yield None if the system refuses one.
 
-    Nothing but `weights` may change meanwhile of what `compute` computes from. They are moved to memory of both.
+    Nothing but `weights` may change meanwhile of what `compute` computes from.
     """
-    for weight in weights:
-        weight.data = _shared_copy(weight)
-    context = get_context("fork")
-    ours, theirs = context.Pipe()
-    second = SecondProcess(compute, weights, ours)
-
-    def serve() -> None:
-        ours.close()  # or it would not see this process end
-        second.serve(theirs)
-
-    process = context.Process(target=serve, name="part of a batch", daemon=True)
-    with warnings.catch_warnings():  # since 3.12, of threads that might hold a lock: none holds one of torch's here
-        warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
-        process.start()
-    theirs.close()
+    try:
+        second = SecondProcess(compute, weights)
+    except OSError as error:
+        log.warning("The training has no second process: %s.", error.strerror)
+        yield None
+        return
     try:
         yield second
     finally:
-        ours.close()
-        process.join()
+        second.end()
