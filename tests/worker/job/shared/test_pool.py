@@ -1,6 +1,6 @@
 """The pool of a shared worker: whose process works when, what its environment holds, and how all of it ends.
 
-The quick tests start small programs that ask for turns as the process of a studio does; the slow one starts the command
+The quick tests start small programs that ask for turns as the process of a studio does; the slow ones start the command
 on a real Valkey, with jobs of runs that nobody waits for any more.
 """
 
@@ -224,3 +224,14 @@ def test_one_worker_works_for_two_studios_apart_while_a_third_is_away(sharing: S
         program._process.send_signal(signal.SIGTERM)
         assert program.wait() == 0
         assert (one.workers(), two.workers()) == ([], [])
+
+
+@pytest.mark.slow
+def test_nothing_of_a_worker_that_was_killed_goes_on(sharing: Sharing) -> None:
+    queue = sharing.add("one")
+    with sharing.start() as program:
+        wait_for(queue.workers, what="the worker")
+        started = program.tree()
+        assert processes(program)["one"] in started
+        os.kill(program.pid, signal.SIGKILL)
+        wait_for(lambda: not alive(started[1:]), what="the end of all")
