@@ -22,11 +22,12 @@ OF_STUDIOS = "mellow-studios.service"
 
 
 def service_of(unit: Path) -> Mapping[str, str]:
-    """What a unit says of its service, which it starts again whatever ended it."""
+    """What a unit says of its service, which it starts again whatever ended it, and of which one process may die."""
     read = configparser.ConfigParser(interpolation=None, strict=False)
     read.optionxform = str  # type: ignore[assignment, method-assign]
     read.read_string(unit.read_text(encoding="utf-8"))
     assert (read["Service"]["Restart"], read["Unit"]["StartLimitIntervalSec"]) == ("always", "0")
+    assert read["Service"]["OOMPolicy"] == "continue"
     return read["Service"]
 
 
