@@ -8,6 +8,7 @@ longer counts. Waiting runs form a queue in the order of their ids, and only the
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,7 +18,7 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from app.db import ACTIVE_STATUSES, RunMetric, RunStatus, TrainingRun, now, write_transaction
+from app.db import ACTIVE_STATUSES, RunMetric, RunStatus, TrainingRun, now, project_of, write_transaction
 from app.domain_errors import Conflict, Invalid, NotFound
 from app.schemas.kinds import LARGEST_ID
 from app.services.system import audit, webhooks
@@ -129,7 +130,7 @@ def add(
 
     `make` is called in the transaction that adds the run, and returns the row with the columns special to the method.
     """
-    digest = request.digest
+    digest = hashlib.sha256(f"{project_of(session)} {request.digest}".encode()).hexdigest()
     try:
         with write_transaction(session):
             known = _active_run(session, digest)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.db import SERVING, Alias, ComparisonOutcome, ComparisonState, LiveComparison, now, write_transaction
+from app.db import Alias, ComparisonOutcome, ComparisonState, LiveComparison, now, serving_alias, write_transaction
 from app.domain_errors import Conflict, NotFound
 from app.services.system import audit, webhooks
 from app.services.versions.live_comparison_clicks import clicks
@@ -85,7 +85,7 @@ def decide(session: Session, comparison: LiveComparison, outcome: ComparisonOutc
 def stop(session: Session, number: int, by: int, reason: str) -> LiveComparison:
     """End a comparison by hand, so that what serves stays; raises NotFound, or Conflict if it has ended."""
     with write_transaction(session):
-        session.get(Alias, SERVING, with_for_update=True)
+        session.get(Alias, serving_alias(session), with_for_update=True)
         if get(session, number) is not running(session, locked=True):
             raise Conflict(gettext("Comparison %(number)s has ended already.", number=number))
         comparison = end_running(session, reason, by)
