@@ -86,12 +86,14 @@ MUTANTS :=
 mutants: $(DEV_INSTALLED) $(TOOLS_INSTALLED) ## change the code in small ways and count what the tests notice (days; --draw 300: hours)
 	$(BIN)/python -m tests.project.mutants $(MUTANTS)
 
-# How many rounds, and which chance, as in: make chaos CHAOS="--rounds 100 --seed 7".
+# How many rounds, and which chance, as in: make chaos CHAOS="--rounds 100 --seed 7". With PARTS=large they are those of a
+# set-up of several machines: PostgreSQL, an object store, a training in several processes.
 CHAOS :=
+PARTS :=
 
 .PHONY: chaos
 chaos: $(DEV_INSTALLED) ## kill parts at random while people judge and a run trains, and check that nothing is lost (an hour)
-	$(BIN)/python -m tests.chaos $(CHAOS)
+	$(BIN)/python -m tests.chaos$(PARTS:%=.%) $(CHAOS)
 
 .PHONY: bench
 bench: $(DEV_INSTALLED) browser ## measure the claims about speed, each against its baseline (an hour; best on a quiet machine)

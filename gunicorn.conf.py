@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import sys
 from typing import Any
 
 # Idle threads of the serving model sleep. By default they spin, and as every web process and a training on the same
@@ -20,6 +22,12 @@ os.environ.setdefault(
 )
 
 from app.config import ConfigError, Settings
+from app.runtime import memory
+
+memory.keep_little()
+
+# Nothing of what is imported is garbage, and looking for some would take a fifth of that time.
+gc.disable()
 
 try:
     _settings = Settings.from_env()
@@ -27,6 +35,10 @@ except ConfigError as error:
     raise SystemExit(str(error)) from None
 
 bind = f"[{_settings.host}]:{_settings.port}" if ":" in _settings.host else f"{_settings.host}:{_settings.port}"
+
+# The processes share what is imported. No thread and no connection crosses the fork: `ensure_serving_started`, below,
+# and requests make them. Not on macOS: NumPy uses Accelerate there, after which a process must not fork.
+preload_app = sys.platform != "darwin"
 
 # Each process loads the serving checkpoint once, and threads share it. Of these threads at most 16 draw screens
 # (app.runtime.draws) and 4 hold live charts (app.routes.training.events): the others are there for clicks and pages.
@@ -51,11 +63,17 @@ loglevel = "warning"
 control_socket_disable = True
 
 
+def pre_fork(server: Any, worker: Any) -> None:
+    """Lets the garbage collector pass over what is shared: its marks would make each process copy it."""
+    gc.freeze()
+    gc.enable()
+
+
 def post_worker_init(worker: Any) -> None:
     """Checks the key, and begins to load the serving checkpoint before the first request asks for it."""
     from gunicorn.arbiter import Arbiter
 
-    from app import check_key, ensure_serving_started
+    from app.assembly import check_key, ensure_serving_started
     from app.domain_errors import Conflict
 
     try:
@@ -64,3 +82,11 @@ def post_worker_init(worker: Any) -> None:
         worker.log.critical(refusal)
         raise SystemExit(Arbiter.WORKER_BOOT_ERROR) from None
     ensure_serving_started(worker.wsgi)
+
+
+def worker_exit(server: Any, worker: Any) -> None:
+    """Lets the studio's claim of the queue run out soon, unless another of its processes goes on."""
+    from app.assembly import release_queue
+
+    if worker.wsgi is not None:
+        release_queue(worker.wsgi)

@@ -21,6 +21,7 @@ from app.context import mellow
 from app.db import Role
 from app.domain_errors import Conflict, DomainError, Invalid, NotFound
 from app.extensions import db
+from app.runtime import announcements
 from app.services.exchange import exports, imports
 from app.services.exchange.hub import data_set
 from app.services.exchange.hub.data_set import Contents
@@ -44,10 +45,12 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 
+_WAITS = "Another studio has claimed this queue: waiting for a minute at most, in case that it has ended."
+
 
 def register(app: Flask) -> None:
     """Add the commands."""
-    people = (ensure_admin, accept_secret_key, create_user, set_password, remove_second_factor, delete_person)
+    people = (prepare, ensure_admin, accept_secret_key, create_user, set_password, remove_second_factor, delete_person)
     copies = (copy_versions, copy_database)
     for command in (*people, import_prompts, export, export_data_set, backup, restore, *copies):
         app.cli.add_command(command)
@@ -88,11 +91,23 @@ def ensure_admin() -> None:
     """Create the admin that ADMIN_EMAIL and ADMIN_PASSWORD name, or the token of the setup page if there is no one."""
     settings = mellow().settings
     common_key.check(db.session(), settings.secret_key)
+    with suppress(RedisError):  # while it is away, the web processes go on asking
+        announcements.claim_queue_at_start(mellow().queue, db.session(), lambda: click.echo(_WAITS, err=True))
     if settings.admin_email:
         admin = accounts.ensure_admin(db.session(), settings.admin_email, settings.admin_password)
         if settings.api_token and not api_tokens.follow_setting(db.session(), admin.id, settings.api_token):
             click.echo("MELLOW_API_TOKEN holds a token that was revoked: set another value.", err=True)
     accounts.leave_setup_token(db.session(), settings.setup_token_path, common_key.setup_token(settings.secret_key))
+
+
+@click.command("prepare")
+@click.pass_context
+def prepare(context: click.Context) -> None:
+    """Migrate the database and ensure the admin, as each start does, in one process: two take a second longer."""
+    from flask_migrate import upgrade
+
+    upgrade()
+    context.invoke(ensure_admin)
 
 
 @click.command("accept-secret-key")

@@ -31,6 +31,7 @@ _HOST = re.compile(r"[a-z0-9_.-]+|\[[a-f0-9:.]+\]", re.ASCII | re.IGNORECASE)
 # A Unix socket address is at most 108 bytes on Linux and 104 on macOS.
 _LONGEST_SOCKET_PATH = 100
 _STORE_ADDRESS = re.compile(r"(s3|gs|az)://[a-z0-9][a-z0-9._-]+(/[\w.=+-]+)*/?", re.ASCII)
+_QUEUE_PREFIX = re.compile(r"[a-z0-9][a-z0-9-]{0,29}", re.ASCII)
 _LONGEST_ISSUER = 255  # as the database stores it
 
 
@@ -63,6 +64,7 @@ class Settings:
     port: int
     database_url: str
     redis_url: str
+    queue_prefix: str
     embedded_queue: bool
     secret_key: str
     admin_email: str
@@ -79,6 +81,7 @@ class Settings:
     serving_compute_type: str
     serving_threads: int
     training_processes: int
+    worker_share: int
     trusted_proxies: int
     session_idle: timedelta
     session_lifetime: timedelta
@@ -118,7 +121,8 @@ class Settings:
             host=env.text("HOST", "127.0.0.1"),
             port=env.integer("PORT", 8000, 1, 65535),
             database_url=_database_url(env.text("DATABASE_URL", ""), home),
-            redis_url=redis_url or f"unix://{quote(str(embedded_socket(home)))}",
+            redis_url=redis_url or _embedded_url(home),
+            queue_prefix=_queue_prefix(env),
             embedded_queue=not redis_url,
             secret_key=_secret_key(env.text("SECRET_KEY", ""), home / "secret-key"),
             admin_email=admin_email,
@@ -137,6 +141,7 @@ class Settings:
             ),
             serving_threads=env.integer("SERVING_THREADS", 0, 0, 256),
             training_processes=env.integer("TRAINING_PROCESSES", 0, 0, 64),
+            worker_share=env.integer("WORKER_SHARE", 1, 1, 100),
             trusted_proxies=env.integer("TRUSTED_PROXIES", 0, 0, 10),
             session_idle=timedelta(hours=env.integer("SESSION_IDLE_HOURS", 24, 1, 8760)),
             session_lifetime=timedelta(days=env.integer("SESSION_MAX_DAYS", 30, 1, 365)),
@@ -152,6 +157,11 @@ class Settings:
         """Return the path of the one-time token of the setup page, which exists until there is an admin."""
         return self.home / "setup-token"
 
+    @property
+    def own_queue(self) -> bool:
+        """Return whether the queue is the embedded one, which no other studio can use."""
+        return self.redis_url == _embedded_url(self.home)
+
 
 SETTING_NAMES = (
     "MELLOW_HOME",
@@ -159,6 +169,7 @@ SETTING_NAMES = (
     "PORT",
     "DATABASE_URL",
     "REDIS_URL",
+    "QUEUE_PREFIX",
     "SECRET_KEY",
     "ADMIN_EMAIL",
     "ADMIN_PASSWORD",
@@ -173,6 +184,7 @@ SETTING_NAMES = (
     "SERVING_COMPUTE_TYPE",
     "SERVING_THREADS",
     "TRAINING_PROCESSES",
+    "WORKER_SHARE",
     "TRUSTED_PROXIES",
     "SESSION_IDLE_HOURS",
     "SESSION_MAX_DAYS",
@@ -190,6 +202,22 @@ SETTING_NAMES = (
 )
 
 
+_OF_THE_MACHINE = re.compile(
+    r"PATH|HOME|USER|LOGNAME|LANG|TZ|TMPDIR|LD_LIBRARY_PATH|SSL_CERT_(FILE|DIR)|XDG_CACHE_HOME|HF_(HOME|HUB_OFFLINE)"
+    r"|TOKENIZERS_PARALLELISM|(LC|CUDA|NVIDIA|NCCL|ROCR|HIP|OMP|MKL)_\w+|PYTHON\w+"
+)
+
+
+def machine_environ() -> dict[str, str]:
+    """Return the variables of this process that are about the machine: no setting, and nobody's credentials."""
+    return {name: value for name, value in os.environ.items() if _OF_THE_MACHINE.fullmatch(name)}
+
+
+def studios_home() -> Path:
+    """Return the folder in which a shared worker keeps what is a studio's, unless its file names another."""
+    return Path(os.environ.get("MELLOW_HOME") or "instance") / "studios"
+
+
 def _catalogues(named: str) -> Path | None:
     """Return the folder of further catalogues; raises ConfigError if there is none of that name, or one is broken."""
     if not named:
@@ -203,6 +231,10 @@ def _catalogues(named: str) -> Path | None:
     except ValueError as error:
         raise ConfigError(f"CATALOGUES: {error}") from None
     return folder
+
+
+def _embedded_url(home: Path) -> str:
+    return f"unix://{quote(str(embedded_socket(home)))}"
 
 
 def embedded_socket(home: Path) -> Path:
@@ -300,6 +332,18 @@ def _database_url(url: str, home: Path) -> str:
 def _check_redis_url(url: str) -> None:
     if url and urlsplit(url).scheme not in ("redis", "rediss", "unix"):
         raise ConfigError("REDIS_URL must begin with redis://, rediss:// or unix://.")
+
+
+def queue_prefix_of_environment() -> str:
+    """Return QUEUE_PREFIX by itself, for a worker that needs nothing else; raises ConfigError."""
+    return _queue_prefix(_Reader(os.environ))
+
+
+def _queue_prefix(env: _Reader) -> str:
+    prefix = env.text("QUEUE_PREFIX", "")
+    if prefix and not _QUEUE_PREFIX.fullmatch(prefix):
+        raise ConfigError("QUEUE_PREFIX must be at most 30 small letters, digits and hyphens, such as research.")
+    return prefix
 
 
 def store_address(name: str, store: str) -> str:

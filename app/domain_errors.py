@@ -12,7 +12,8 @@
     ├── DiskFull       507   the request cannot be stored, and can be sent again once there is room
     └── Later                it can be asked again in a moment, and Retry-After says when
         ├── TooMany    429   this person asks for too much at once
-        └── Overloaded 503   everybody together does
+        ├── Overloaded 503   everybody together does
+        └── Away       503   a part that is needed does not answer now
 
 `app/error_responses.py` turns each into a response.
 """
@@ -121,5 +122,11 @@ class TooMany(Later):
 
 class Overloaded(Later):
     """Everybody together asks for too much at once."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+
+
+class Away(Later):
+    """A part that is needed does not answer now: it starts again, or cannot be reached."""
 
     status = HTTPStatus.SERVICE_UNAVAILABLE

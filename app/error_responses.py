@@ -8,17 +8,21 @@ from typing import Any
 from flask import Flask, Response, g, json, render_template, request
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import DataError
+from sqlalchemy.exc import TimeoutError as NoConnection
 from sqlalchemy.orm.exc import ObjectDeletedError
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from app.access import page_before
 from app.db import now
+from app.db.away import is_away, why_away
 from app.db.full_disk import is_full
-from app.domain_errors import PROBLEM_JSON, DiskFull, DomainError
+from app.domain_errors import PROBLEM_JSON, Away, DiskFull, DomainError
 from app.extensions import login
 from app.words import N_, gettext, moment, number
 from models.model_errors import InputTooLong, NoLongerWanted, StoreAway
 
+AWAY_SECONDS = 2
+"""After so many seconds it is worth to ask again for what needed a part that does not answer."""
 _OWN_WORDS = {
     HTTPStatus.NOT_FOUND: N_(
         "There is nothing at this address. It may have been mistyped, or what was here was deleted."
@@ -62,7 +66,7 @@ def register_error_handlers(app: Flask) -> None:
     @app.errorhandler(StoreAway)
     def _store_away(error: StoreAway) -> Response:
         app.logger.error("%s %s: %s", request.method, _asked_for(), error)
-        return _response(HTTPStatus.SERVICE_UNAVAILABLE, gettext("The store of versions does not answer."), {})
+        return _domain(Away(gettext("The store of versions does not answer."), again=AWAY_SECONDS))
 
     @app.errorhandler(CSRFError)
     def _csrf(error: CSRFError) -> Response:
@@ -110,6 +114,12 @@ def register_error_handlers(app: Flask) -> None:
         if is_full(error):
             app.logger.error("%s %s could not be stored: the disk is full.", request.method, _asked_for())
             return _domain(DiskFull())
+        if is_away(error):
+            busy = isinstance(error, NoConnection)
+            what = "every connection to the database is in use" if busy else "the database does not answer"
+            app.logger.error("%s %s: %s: %s", request.method, _asked_for(), what, why_away(error))
+            sentence = gettext("The database does not answer now: try again in a moment.")
+            return _domain(Away(sentence, again=AWAY_SECONDS))
         app.logger.exception("%s %s failed", request.method, _asked_for())
         sentence = gettext("Something went wrong on our side; the log says what.")
         return _response(HTTPStatus.INTERNAL_SERVER_ERROR, sentence, {})

@@ -8,7 +8,7 @@ published version is, and computed as the studio serves them: with so large a vo
 that its data needs (`worker/publish/shortlist.py`). Here it has LISTED tokens; ParaDetox needs 10,243 of a vocabulary
 of 30,522. What it takes on the `whole vocabulary`, as where a version was taught with few data, is told too.
 
-`screen` is all that `Generator.generate` does: sixteen samples, the choice of three, and their log-probabilities.
+`screen` is all that `Generator.generate` does: sixteen samples, more if too few differ, and the choice of three.
 `samples` is three samples in one call of CTranslate2. The baselines, in turns with ours, sentence by sentence, from
 text to text, with the same temperature and nucleus: `three generate calls` of transformers, one after another, as the
 original app drew its three, and `num_return_sequences=3`, one call that returns three. PyTorch uses all cores, ours the

@@ -16,12 +16,15 @@ import subprocess
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
+from sqlalchemy import Engine, create_engine, text
+from sqlalchemy.pool import NullPool
 
 _START_SECONDS = 60.0
 _POLL_SECONDS = 0.02
@@ -52,6 +55,18 @@ def new_database(server: str, name: str, template: str = "template1") -> Iterato
         connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
+def end_connections(engine: Engine) -> None:
+    """Have the server end all connections to the database but the one that asks for it."""
+    other = create_engine(engine.url, poolclass=NullPool)
+    with other.connect() as connection:
+        connection.execute(
+            text(
+                "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        ).all()
+
+
 @contextlib.contextmanager
 def running_postgres(*, durable: bool = False) -> Iterator[str]:
     """Runs a server on a Unix socket in a folder of its own until the block ends; yields its connection string.
@@ -59,6 +74,49 @@ def running_postgres(*, durable: bool = False) -> Iterator[str]:
     It waits for the disk, as PostgreSQL does by itself, only if it is to be `durable`. Skips the test if there is no
     PostgreSQL on this machine.
     """
+    with new_cluster() as cluster, (cluster.folder / "log").open("wb") as log:
+        server = subprocess.Popen(
+            cluster.command(durable=durable),
+            cwd=cluster.folder,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            **cluster.as_user,
+        )
+        try:
+            _wait_until_it_answers(server, cluster.dsn, cluster.folder / "log")
+            yield cluster.dsn
+        finally:
+            # "Fast": roll back, disconnect everybody, end.
+            server.send_signal(signal.SIGINT)
+            server.wait()
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """The data of a server in a folder, and the programs and the user (arguments of Popen) that run it."""
+
+    folder: Path
+    programs: Path
+    as_user: Mapping[str, Any]
+
+    @property
+    def dsn(self) -> str:
+        """The libpq connection string of its maintenance database."""
+        return f"host={self.folder} user=mellow dbname=postgres"
+
+    def command(self, *, durable: bool) -> list[str]:
+        """What starts the server on a Unix socket in the folder; it waits for the disk only if it is `durable`."""
+        options = ["-h", "", "-k", str(self.folder)]
+        if not durable:  # nothing in tests has to survive a crash
+            options += ["-F", "-c", "full_page_writes=off", "-c", "synchronous_commit=off"]
+        return [str(self.programs / "postgres"), "-D", str(self.folder / "data"), *options]
+
+
+@contextlib.contextmanager
+def new_cluster() -> Iterator[Cluster]:
+    """Make the data of a new server, which are removed when the block ends; skips the test without PostgreSQL."""
     programs = _find_programs()
     # Not pytest's own folder: its path may be longer than a socket address, and closed to the user below.
     with tempfile.TemporaryDirectory(prefix="pg-", ignore_cleanup_errors=True) as name:
@@ -70,12 +128,11 @@ def running_postgres(*, durable: bool = False) -> Iterator[str]:
             as_user = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
             programs = _within_reach(programs, folder, as_user)
             os.chown(folder, nobody.pw_uid, nobody.pw_gid)
-        data = folder / "data"
         subprocess.run(
             [
                 programs / "initdb",
                 "--pgdata",
-                data,
+                folder / "data",
                 "--username=mellow",
                 "--auth=trust",
                 "--encoding=UTF8",
@@ -86,27 +143,7 @@ def running_postgres(*, durable: bool = False) -> Iterator[str]:
             stdout=subprocess.DEVNULL,
             **as_user,
         )
-        options = ["-h", "", "-k", name]
-        if not durable:  # nothing in tests has to survive a crash
-            options += ["-F", "-c", "full_page_writes=off", "-c", "synchronous_commit=off"]
-        with (folder / "log").open("wb") as log:
-            server = subprocess.Popen(
-                [programs / "postgres", "-D", data, *options],
-                cwd=folder,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-                **as_user,
-            )
-        try:
-            dsn = f"host={name} user=mellow dbname=postgres"
-            _wait_until_it_answers(server, dsn, folder / "log")
-            yield dsn
-        finally:
-            # "Fast": roll back, disconnect everybody, end.
-            server.send_signal(signal.SIGINT)
-            server.wait()
+        yield Cluster(folder, programs, as_user)
 
 
 def _find_programs() -> Path:

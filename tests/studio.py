@@ -171,7 +171,7 @@ def durable(monkeypatch: pytest.MonkeyPatch) -> None:
 def app(request: pytest.FixtureRequest, settings: Settings, routes: Flask) -> Iterator[Flask]:
     """The application, with nothing published yet: its settings, parts and connections are the test's own."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("app.register_blueprints", lambda _app: None)
+        patch.setattr("app.assembly.register_blueprints", lambda _app: None)
         made = create_app(settings)
     routes.config.clear()
     routes.config.update(made.config)

@@ -26,7 +26,7 @@ PROBLEMS = {
     413: "More than is accepted at once.",
     422: "What was sent cannot be used.",
     429: "This person asks for too much at once: Retry-After says when to ask again.",
-    503: "It cannot be done at present; the detail says why.",
+    503: "It cannot be done at present; the detail says why, and Retry-After when to ask again if it passes by itself.",
     507: "The disk is full: nothing was stored, and the same can be sent again once there is room.",
 }
 """Meaning of each status, for every operation."""

@@ -64,7 +64,9 @@ class TriedCandidate(Struct):
     """One rewrite."""
 
     text: str
-    log_probability: Annotated[float, Meta(description="Of the whole text, in nats.")]
+    log_probability: Annotated[
+        float, Meta(description="In nats, at temperature 1, as it was sampled; exact if it was joined from pieces.")
+    ]
 
 
 class Trial(Struct):

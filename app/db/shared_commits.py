@@ -2,26 +2,33 @@
 
 The first thread that has something to write leads: it takes all waiting writes, executes and commits them, and passes
 the lead to the first that has arrived meanwhile. No caller returns before its commit. If a shared transaction fails,
-for whatever reason, it is rolled back and each write is tried in a transaction of its own, so that an error in one
-never affects another.
+for whatever reason, it is rolled back and each thread tries its own write in a transaction of its own, so that an error
+in one never affects another.
 
-PostgreSQL shares the wait for the disk among transactions by itself (group commit), and in one transaction a write that
-waits for a row lock would delay the others, so there each write has its own.
+On PostgreSQL this saves each click its own `BEGIN`, `COMMIT` and look for webhooks. A write there may have to wait for
+a row that another transaction holds. A leading thread waits for a row for at most LOCK_MILLISECONDS; then its
+transaction fails as above, even if it holds one write alone, and who waits for the row does so without the lead. Since
+each of its writes may wait that long, it takes no further one after so much time, and leaves those to the next leader.
+So nobody leads for much more than twice that time because of rows, and no two processes wait for each other.
 """
 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 from weakref import WeakKeyDictionary
 
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from app.db.engine import WRITES, turn_to_write
 
 MOST_SHARED = 64
+LOCK_MILLISECONDS = 100
+_LOCK_TIMED_OUT = "55P03"  # PostgreSQL's lock_not_available
 
 T = TypeVar("T")
 
@@ -39,13 +46,14 @@ def write_with_others(session: Session, write: Callable[[Connection], T]) -> T:
 
 
 class _Write(Generic[T]):
-    """One waiting write; `turn` is released when it is done, or when its thread has to lead."""
+    """One waiting write; `turn` is released when it is done, or when its thread has to lead or to try it `alone`."""
 
     def __init__(self, write: Callable[[Connection], T]) -> None:
         self.write = write
         self.turn = threading.Lock()
         self.turn.acquire()
         self.done = False
+        self.alone = False
         self.result: T | None = None
         self.error: BaseException | None = None
 
@@ -62,7 +70,6 @@ class SharedCommits:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._most = MOST_SHARED if engine.dialect.name == "sqlite" else 1
         self._lock = threading.Lock()
         self._waiting: list[_Write[Any]] = []
         self._led = False
@@ -70,16 +77,15 @@ class SharedCommits:
     def run(self, write: Callable[[Connection], T]) -> T:
         """Run `write` as `write_with_others` describes."""
         one = _Write(write)
-        if self._most == 1:
-            self._settle([one])
-            return one.outcome()
         with self._lock:
             self._waiting.append(one)
             leads, self._led = not self._led, True
         if not leads:
             one.turn.acquire()
-        if not one.done:
+        if not one.done and not one.alone:
             self._lead()
+        if one.alone:
+            self._try_alone(one)
         return one.outcome()
 
     def _lead(self) -> None:
@@ -88,8 +94,8 @@ class SharedCommits:
         try:
             with turn_to_write(self._engine):
                 with self._lock:
-                    batch, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
-                self._settle(batch)
+                    batch, self._waiting = self._waiting[:MOST_SHARED], self._waiting[MOST_SHARED:]
+                self._settle(batch, leads=True)
         except BaseException:
             self._fail_uncommitted(batch)
             raise
@@ -108,24 +114,50 @@ class SharedCommits:
             with self._lock:
                 batch[:], self._waiting = self._waiting, []
         for one in batch:
-            if not one.done:
+            if not one.done and not one.alone:
                 one.error, one.done = RuntimeError("The process was stopped before this was stored."), True
 
-    def _settle(self, batch: list[_Write[Any]]) -> None:
-        try:
-            self._write(batch)
-        except Exception as error:
-            if len(batch) == 1:
-                batch[0].error, batch[0].done = error, True
-                return
-            for one in batch:
-                self._settle([one])
+    def _settle(self, batch: list[_Write[Any]], *, leads: bool, again: bool = True) -> None:
+        """Write all in one transaction; if that fails, each is left to its own thread.
 
-    def _write(self, batch: list[_Write[Any]]) -> None:
+        A write that was alone is tried once more if its connection was lost, or without the lead if it had to wait.
+        """
+        try:
+            self._write(batch, leads=leads)
+        except Exception as error:
+            if len(batch) > 1 or (leads and _had_to_wait(error)):
+                for one in batch:
+                    one.alone = True
+            elif again and isinstance(error, DBAPIError) and error.connection_invalidated:
+                self._settle(batch, leads=leads, again=False)
+            else:
+                batch[0].error, batch[0].done = error, True
+
+    def _try_alone(self, one: _Write[Any]) -> None:
+        with turn_to_write(self._engine):
+            self._settle([one], leads=False)
+
+    def _write(self, batch: list[_Write[Any]], *, leads: bool) -> None:
+        """Write and commit; what a leader has no time for leaves the batch and is first among those that wait."""
+        bounded = leads and self._engine.dialect.name == "postgresql"
+        results: list[Any] = []
         with self._engine.connect().execution_options(**{WRITES: True}) as connection, connection.begin():
-            results = [one.write(connection) for one in batch]
+            if bounded:
+                connection.exec_driver_sql(f"SET LOCAL lock_timeout = {LOCK_MILLISECONDS}")
+            begun = time.monotonic()
+            for one in batch:
+                if bounded and results and time.monotonic() - begun > LOCK_MILLISECONDS / 1000:
+                    break
+                results.append(one.write(connection))
+        with self._lock:
+            self._waiting[:0] = batch[len(results) :]
+        del batch[len(results) :]
         for one, result in zip(batch, results, strict=True):
             one.result, one.done = result, True
+
+
+def _had_to_wait(error: Exception) -> bool:
+    return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) == _LOCK_TIMED_OUT
 
 
 _all: WeakKeyDictionary[Engine, SharedCommits] = WeakKeyDictionary()

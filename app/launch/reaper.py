@@ -26,6 +26,8 @@ import psutil
 GRACE_SECONDS = 5.0
 
 _POLL_SECONDS = 0.05
+_KILL_SECONDS = 5.0
+"""How long killed processes are waited for: one in an uninterruptible wait survives SIGKILL."""
 _DONE, _WITH_OTHERS, _LAST, _OVER = "done", "with-others", "last", "over"
 
 
@@ -35,8 +37,7 @@ def end_sessions(leaders: Collection[int], grace: float = GRACE_SECONDS) -> None
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(leader, signal.SIGTERM)
     deadline = time.monotonic() + grace
-    # A process in an uninterruptible wait survives SIGKILL; it must not block this loop for ever.
-    while (members := _members(leaders)) and time.monotonic() < deadline + grace:
+    while (members := _members(leaders)) and time.monotonic() < deadline + _KILL_SECONDS:
         if time.monotonic() >= deadline:
             for member in members:
                 with contextlib.suppress(ProcessLookupError):

@@ -5,11 +5,33 @@ The database is authoritative. If the queue is away nothing is lost: web process
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from redis.exceptions import RedisError
 from sqlalchemy.orm import Session
 
-from app.runtime.queue import JobQueue
+from app.domain_errors import Conflict
+from app.runtime.queue import JobQueue, QueueTaken
+from app.services.system import marks
 from app.services.training import runs
+
+
+def claim_queue(queue: JobQueue, session: Session) -> None:
+    """Claim the queue for the studio; raises Conflict if another one uses it, RedisError if it is away."""
+    try:
+        queue.claim(marks.studio(session))
+    except QueueTaken as taken:
+        raise Conflict(str(taken)) from None
+
+
+def claim_queue_at_start(queue: JobQueue, session: Session, on_wait: Callable[[], None]) -> None:
+    """Claim the queue as `claim_queue` does, but first wait for the claim of a studio that has ended to run out."""
+    mark = marks.studio(session)
+    session.rollback()  # no connection is kept while this waits
+    try:
+        queue.claim_at_start(mark, on_wait)
+    except QueueTaken as taken:
+        raise Conflict(str(taken)) from None
 
 
 def alias_moved(queue: JobQueue, number: int) -> bool:

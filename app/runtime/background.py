@@ -12,12 +12,13 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
 from app.launch.parts import Part
-from app.runtime import announcements
+from app.runtime import announcements, memory
 from app.runtime.queue import JobQueue
 from app.runtime.rescue import Rescue
 from app.runtime.self_retraining import SelfRetraining
 from app.runtime.webhook_sender import WebhookSender
 from app.services.people import reliability
+from app.services.system import marks
 from app.services.system.webhook_networks import Network
 from app.services.training.published import Leftovers
 from app.services.training.reward.heads import Heads
@@ -158,10 +159,14 @@ class Background:
 
     def _rescue(self) -> None:
         rescue = Rescue(
-            self._queue.has_job, self._queue.enqueue_training, lambda key: self._store.find_run(key) is not None
+            self._queue.has_job,
+            self._queue.enqueue_training,
+            lambda key: self._store.find_run(key) is not None,
+            self._queue.untaken,
         )
         leftovers = Leftovers(self._store)
         looks = (
+            lambda session: self._queue.claim(marks.studio(session)),
             rescue.look,
             leftovers.look,
             lambda _session: self._store.tidy(),
@@ -177,3 +182,4 @@ class Background:
                     log.warning("Looking after the runs failed and will be tried again: %s", error)
                 except Exception:  # this thread must outlive whatever happens, or no run would be looked after
                     log.exception("Looking after the runs failed and will be tried again.")
+            memory.return_freed()

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from app.db import RunStatus, TrainingRun
 from app.services.training import runs
+from app.services.training.course import untaken
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +25,8 @@ SILENCE_SECONDS = 60.0
 WITHOUT_JOB_SECONDS = 10.0
 # A run is enqueued right after its row is committed.
 FRESH_SECONDS = 5.0
+# A worker takes seconds from its start to its first words to the queue.
+UNTAKEN_SECONDS = 10.0
 LONGEST_PAUSE_SECONDS = 10.0
 """Between two looks of a process that was awake; less than any silence, so that no sleep is taken for one."""
 
@@ -57,8 +60,8 @@ class Watch:
 class Rescue:
     """Looks after the runs of one studio, for one process.
 
-    `has_job` and `enqueue` ask the queue and may raise RedisError; `is_published` tells of a run's key whether its
-    version lies in the store.
+    `has_job`, `enqueue` and `untaken` ask the queue and may raise RedisError; `is_published` tells of a run's key
+    whether its version lies in the store, `untaken` of a job in which queue it waits, if no worker takes from that.
     """
 
     def __init__(
@@ -66,11 +69,13 @@ class Rescue:
         has_job: Callable[[str], bool],
         enqueue: runs.Enqueue,
         is_published: Callable[[str], bool],
+        untaken: Callable[[str], str | None],
         clock: Callable[[], float] = elapsed,
     ) -> None:
         self._has_job = has_job
         self._enqueue = enqueue
         self._is_published = is_published
+        self._untaken = untaken
         self._watch = Watch(clock)
 
     def look(self, session: Session) -> None:
@@ -82,8 +87,18 @@ class Rescue:
                 log.warning("The worker of run %d is silent at attempt %d.", run.id, run.attempts)
                 runs.give_up_or_retry(session, run, heard, is_published=self._is_published(run.key))
         first = next(iter(runs.queue(session)), None)
-        if first is not None and first.status == RunStatus.QUEUED and self._needs_job(first):
+        if first is None or first.status != RunStatus.QUEUED:
+            return
+        if self._needs_job(first):
             runs.hand_out(session, first.id, self._enqueue)
+        if first.job_id is not None:
+            self._tell_whether_taken(session, first, first.job_id)
+
+    def _tell_whether_taken(self, session: Session, run: TrainingRun, job_id: str) -> None:
+        """Tell that no worker takes a run once that has held for a while, and at once that one does."""
+        queue = self._untaken(job_id)
+        if queue is None or self._watch.held((job_id, "no worker takes from", queue)) >= UNTAKEN_SECONDS:
+            untaken.tell(session, run, queue)
 
     def _is_lost(self, run: TrainingRun) -> bool:
         """Return whether no worker works on a running run any more."""

@@ -29,6 +29,7 @@ from redis.retry import Retry
 from sqlalchemy.orm import Session, sessionmaker
 
 from app.domain_errors import Forbidden, TooMany
+from app.runtime.queue import in_queue
 from app.services.people.authentication import guess_counts
 from app.services.people.authentication.guess_counts import Limit, Taken
 from app.words import ngettext
@@ -89,12 +90,13 @@ class TooManyGuesses(TooMany):
 class SignInThrottle:
     """Counts of guesses, stored under hashes that name nobody."""
 
-    def __init__(self, url: str, sessions: sessionmaker[Session]) -> None:
+    def __init__(self, url: str, sessions: sessionmaker[Session], prefix: str = "") -> None:
         once = Retry(NoBackoff(), 0)  # what was not answered may have been counted
         self._redis = Redis.from_url(url, socket_connect_timeout=1, socket_timeout=1, retry=once)
         self._take_in_queue = self._redis.register_script(_TAKE)
         self._give_back_in_queue = self._redis.register_script(_GIVE_BACK)
         self._sessions = sessions
+        self._prefix = in_queue(prefix, _PREFIX)
 
     @contextmanager
     def attempt(self, email: str, address: str, browser: str | None = None) -> Iterator[None]:
@@ -124,7 +126,7 @@ class SignInThrottle:
     def _take(self, limits: Sequence[Limit]) -> Taken:
         numbers = [number for limit in limits for number in limit[1:]]
         try:
-            milliseconds, nth = self._take_in_queue(keys=[_PREFIX + limit.key for limit in limits], args=numbers)
+            milliseconds, nth = self._take_in_queue(keys=[self._prefix + limit.key for limit in limits], args=numbers)
         except RedisError:
             with self._sessions() as session:
                 return guess_counts.take(session, limits)
@@ -132,7 +134,7 @@ class SignInThrottle:
 
     def _give_back(self, keys: Collection[str]) -> None:
         try:
-            self._give_back_in_queue(keys=[_PREFIX + key for key in keys])
+            self._give_back_in_queue(keys=[self._prefix + key for key in keys])
         except RedisError:
             with self._sessions() as session:
                 guess_counts.give_back(session, keys)

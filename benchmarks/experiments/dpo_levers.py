@@ -142,7 +142,7 @@ def switched_off(levers: Sequence[str]) -> Iterator[None]:
     from torch.nn import functional
     from trl.trainer.dpo_trainer import DPOTrainer
 
-    from worker.training.t5 import packed_t5, seq2seq_dpo, seq2seq_head, token_scores
+    from worker.training.t5 import packed_scores, packed_t5, seq2seq_dpo, seq2seq_head, token_scores
 
     def each_by_itself(items: Any) -> tuple[list[int], list[int]]:
         places = list(range(len(list(items))))
@@ -158,7 +158,7 @@ def switched_off(levers: Sequence[str]) -> Iterator[None]:
         "shared texts": patch.object(seq2seq_dpo, "distinct", each_by_itself),
         "click order": patch.object(seq2seq_dpo.Seq2SeqDPOTrainer, "_get_train_sampler", DPOTrainer._get_train_sampler),
         "no padding": patch.object(seq2seq_head, "can_be_packed", lambda *_: False),
-        "head as one function": patch.object(seq2seq_head, "log_probs_of_states", by_autograd),
+        "head as one function": patch.object(packed_scores, "log_probs_of_states", by_autograd),
         "adapter without copies": patch.object(packed_t5, "project", lambda layer, states: layer(states)),
     }
     with ExitStack() as stack:

@@ -25,6 +25,7 @@ from typing import Any
 os.environ["TQDM_DISABLE"] = "1"
 os.environ["HF_HUB_OFFLINE"] = "1"
 
+import psutil
 import torch
 from transformers import AutoModelForSeq2SeqLM, PreTrainedTokenizerFast, TrainerCallback
 
@@ -60,7 +61,9 @@ class Turns(TrainerCallback):
     def _now(self) -> tuple[float, float]:
         if self.device == "cuda":
             torch.cuda.synchronize()
-        return time.perf_counter(), time.process_time()
+        own = psutil.Process()
+        cpu = (one.cpu_times() for one in (own, *own.children(recursive=True)))
+        return time.perf_counter(), sum(times.user + times.system for times in cpu)
 
 
 def tell(**figures: float) -> None:
@@ -206,9 +209,18 @@ def threads_of_the_studio(side: str, config: Any) -> contextlib.AbstractContextM
     """Of those that the job allows, as many as `train_dpo` wakes for such a model."""
     if side == "trl":
         return contextlib.nullcontext()
-    from worker.training.t5.threads import threads_worth_waking
+    from worker.training.t5.parallel.threads import threads_worth_waking
 
     return threads_worth_waking(config)
+
+
+def cores_of_the_studio(side: str, model: Any) -> contextlib.AbstractContextManager[None]:
+    """The process that computes a part of each batch, where `train_dpo` forks one."""
+    if side == "trl":
+        return contextlib.nullcontext()
+    from worker.training.t5.seq2seq_head import on_two_cores
+
+    return on_two_cores(model)
 
 
 def main() -> None:
@@ -234,6 +246,7 @@ def main() -> None:
             loss = float(trainer.compute_loss(trainer.model, first_batch(trainer, job["batch"])).detach())
         exact = exact_loss(log_probs(trainer.model, tokenizer, rows), reference, job["beta"])
         tell(loss=loss, exact=exact, reference_seconds=reference_seconds, reference_cpu_seconds=reference_cpu)
+        stack.enter_context(cores_of_the_studio(side, trainer.model))
         trainer.train()
 
 

@@ -1,18 +1,22 @@
 """Choice of the sampled rewrites to show: neutral, true to the source, fluent, likely, and different from each other.
 
 Quality is a product, so that no strength makes up for a failing. The set is built greedily: each next rewrite is
-discounted by how much it repeats one already chosen (maximal marginal relevance, Carbonell & Goldstein 1998).
+discounted by how much it repeats one already chosen (maximal marginal relevance, Carbonell & Goldstein 1998). The judge
+reads only the most promising, chosen in the same way with its part of quality guessed: reading takes longer than
+sampling.
 """
 
 from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from models.manners import PLAIN
-from models.reward.features import Verdict
+from models.reward.features import Array, MeasuredRewrite, Verdict, features, guess
 from models.serving.judge import judge
 from models.serving.neutrality import Neutrality, spellings, unstretched, words
 from models.soundness import invented, turned_round
@@ -44,18 +48,18 @@ REPETITION = 0.35
 SAME_MANNER = 0.2
 """The share of quality that a rewrite loses if one that is shown was written in the same manner, not the plain one."""
 MUCH_LESS_LIKELY = 0.7
+READ_WITHOUT_HEAD = 6
+"""Number of the most promising and different samples that the judge reads where no head chooses."""
+LEAST_QUALITY = 1e-9
+"""Lower bound of what a logarithm is taken of."""
 
 
 @dataclass(frozen=True)
 class Rewrite:
-    """A sampled rewrite, the mean log-probability of its tokens, in nats, and the manner in which it was written.
-
-    The log-probability is an upper bound unless `exact`.
-    """
+    """A sampled rewrite, the mean log-probability of its tokens, in nats, and the manner in which it was written."""
 
     text: str
     mean_log_probability: float
-    exact: bool = True
     manner: str = PLAIN
 
 
@@ -103,11 +107,43 @@ def read(source: str, texts: Sequence[str]) -> list[Reading]:
 
 
 def _quality(source: str, text: str, neutral: float, verdict: Verdict) -> float:
+    kept = max(verdict.meaning, _LEAST_MEANING) ** _MEANING
+    return float(neutral**NEUTRALITY * kept * verdict.fluency**_FLUENCY * _soundness(source, text))
+
+
+def _soundness(source: str, text: str) -> float:
+    """Return the share of quality that is left to a rewrite: none of one with invalid bytes."""
     if NO_TEXT in text and NO_TEXT not in source:
         return 0.0
-    kept = max(verdict.meaning, _LEAST_MEANING) ** _MEANING
-    sound = (_INVENTED if invented(source, text) else 1.0) * (_TURNED_ROUND if turned_round(source, text) else 1.0)
-    return float(neutral**NEUTRALITY * kept * verdict.fluency**_FLUENCY * sound)
+    return (_INVENTED if invented(source, text) else 1.0) * (_TURNED_ROUND if turned_round(source, text) else 1.0)
+
+
+def before_reading(source: str, rewrites: Sequence[Rewrite]) -> tuple[Array, Array]:
+    """Return what is known of rewrites before the judge has read them: their features, (rewrites, SIZE), and a guess.
+
+    It guesses the logarithm of their quality, (rewrites,), up to a constant of the text and without soundness.
+    """
+    neutral = neutrality()([rewrite.text for rewrite in rewrites])
+    likelihood = np.array([rewrite.mean_log_probability for rewrite in rewrites])
+    found = features(
+        source,
+        [
+            MeasuredRewrite(rewrite.text, rewrite.mean_log_probability, how_neutral, None)
+            for rewrite, how_neutral in zip(rewrites, neutral, strict=True)
+        ],
+    )
+    known = LIKELIHOOD * likelihood + NEUTRALITY * np.log(np.maximum(neutral, LEAST_QUALITY))
+    return found, guess(found) + known
+
+
+def promising_and_different(source: str, rewrites: Sequence[Rewrite]) -> list[Rewrite]:
+    """Return the READ_WITHOUT_HEAD rewrites to be read, in their order, a copy of the text always among them."""
+    if len(rewrites) <= READ_WITHOUT_HEAD:
+        return list(rewrites)
+    guessed = np.exp(before_reading(source, rewrites)[1])
+    quality = [value * _soundness(source, one.text) for value, one in zip(guessed.tolist(), rewrites, strict=True)]
+    copies = [words(rewrite.text) == words(source) for rewrite in rewrites]
+    return [rewrites[place] for place in sorted(_greedily(rewrites, quality, copies, READ_WITHOUT_HEAD))]
 
 
 def is_polite(text: str) -> bool:
@@ -159,51 +195,42 @@ def enough(source: str, rewrites: Sequence[str], wanted: int) -> bool:
 
 
 def choose(
-    source: str,
-    rewrites: Sequence[Rewrite],
-    wanted: int,
-    score: Callable[[Sequence[int]], Sequence[float]] = lambda places: (),
-    readings: Sequence[Reading] | None = None,
+    source: str, rewrites: Sequence[Rewrite], wanted: int, readings: Sequence[Reading] | None = None
 ) -> list[int]:
     """Return the indices of up to `wanted` rewrites to show, the best one first; `readings` are the results of `read`.
 
     If a polite text is among its own rewrites, those that are much less likely than it come last: most often they are
     damaged.
-
-    `score` returns the mean log-probabilities of the rewrites at indices where it is not exact. It is called only for
-    those that might be chosen: quality grows with likelihood, so a rewrite that comes second with its upper bound stays
-    second.
     """
     readings = readings or read(source, [rewrite.text for rewrite in rewrites])
-    base = [reading.quality for reading in readings]
     likelihood = [rewrite.mean_log_probability for rewrite in rewrites]
-    unsure = {place for place, rewrite in enumerate(rewrites) if not rewrite.exact}
-
-    def learn(places: Sequence[int]) -> None:
-        for place, exact in zip(places, score(places), strict=True):
-            likelihood[place] = exact
-        unsure.difference_update(places)
-
-    left = set(range(len(rewrites)))
-    repeated, least = dict.fromkeys(left, 0.0), -math.inf
-    copies = [place for place in left if words(rewrites[place].text) == words(source)]
+    quality = [
+        reading.quality * math.exp(LIKELIHOOD * likely) for reading, likely in zip(readings, likelihood, strict=True)
+    ]
+    copies = [place for place, rewrite in enumerate(rewrites) if words(rewrite.text) == words(source)]
+    least = -math.inf
     if copies and is_polite(source):
-        learn([copy for copy in copies if copy in unsure])
         least = max(likelihood[copy] for copy in copies) - MUCH_LESS_LIKELY
+    return _greedily(rewrites, quality, [likely >= least for likely in likelihood], wanted)
+
+
+def _greedily(rewrites: Sequence[Rewrite], quality: Sequence[float], first: Sequence[bool], wanted: int) -> list[int]:
+    """Return the indices of up to `wanted` rewrites, each the best beside those before it.
+
+    Those that are marked as `first` come before the others, and those without any quality come last.
+    """
+    left = set(range(len(rewrites)))
+    repeated = dict.fromkeys(left, 0.0)
     chosen: list[int] = []
     manners = {PLAIN: 1.0}
 
     def value(place: int) -> tuple[bool, bool, float, int]:
-        quality = base[place] * math.exp(LIKELIHOOD * likelihood[place]) * (1 - REPETITION * repeated[place])
-        quality *= manners.get(rewrites[place].manner, 1.0)
-        return quality > 0, likelihood[place] >= least, quality, -place
+        discounted = quality[place] * (1 - REPETITION * repeated[place])
+        discounted *= manners.get(rewrites[place].manner, 1.0)
+        return discounted > 0, first[place], discounted, -place
 
     while left and len(chosen) < wanted:
         best = max(left, key=value)
-        if best in unsure:
-            likely = sorted(left, key=value, reverse=True)[: wanted - len(chosen) + 1]
-            learn([place for place in likely if place in unsure])
-            continue
         chosen.append(best)
         left.remove(best)
         manners.setdefault(rewrites[best].manner, 1 - SAME_MANNER)

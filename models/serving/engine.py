@@ -15,9 +15,11 @@ from __future__ import annotations
 import functools
 import re
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
+from weakref import WeakMethod
 
 import ctranslate2
 from tokenizers import Tokenizer
@@ -30,9 +32,9 @@ from models.serving.shortlist import read_shortlist, writable
 
 MAX_SOURCE_TOKENS = 512
 
-# CTranslate2 sorts the whole vocabulary to find a nucleus, which takes longer than the model does. At temperature 0.9
-# the 256 likeliest tokens of the embedded model hold 99.9 % of the mass, and the nucleus in 99.6 % of all steps.
-NUCLEUS_WITHIN = 256
+# CTranslate2 sorts the whole vocabulary to find a nucleus, which takes longer than the model does; to find 256 tokens
+# still takes a fifth of a draw. What the 64 likeliest hold, and that rewrites are as good: docs/performance.md.
+NUCLEUS_WITHIN = 64
 
 # Most texts, and most source tokens, padding included, of one call. A dozen rows are nearly enough to keep a core busy,
 # so more texts gain little and wait for each other; and every row of a call holds the keys and values of its source in
@@ -61,6 +63,8 @@ _CACHED_TEXTS = 2048
 _seeding = threading.Lock()
 
 Tokens = tuple[str, ...]
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -96,18 +100,15 @@ class Draw:
 
 @dataclass(frozen=True)
 class Sample:
-    """A sampled text and what is known of log p(text | source) in nats, end of sequence included.
+    """A sampled text, the manner in which it was written, and its log-probability in nats.
 
-    `at_most` is an upper bound (probabilities are renormalised where sequences are forbidden or tokens left out), and
-    the value itself if `exact`; nothing is known of a text that was written in a `manner` other than the plain one.
-    `drawn` is the log-probability of the sampled tokens, which may differ from those that the text is encoded to, in
-    that manner.
+    The log-probability is that of all tokens as they were sampled, at temperature 1, in that manner: where sequences
+    are forbidden or tokens left out, the others share their probability. The end of sequence is included, unless the
+    length limit came before it; then tokens beyond the end of the text may count, too.
     """
 
     text: str
-    at_most: float
-    exact: bool
-    drawn: float = 0.0
+    log_probability: float
     manner: str = PLAIN
 
 
@@ -131,7 +132,7 @@ class Engine:
     def __init__(self, folder: Path, *, compute_type: str, threads: int, seed: int) -> None:
         """Load `folder` and sample once, which fixes the seed; raises whatever the libraries raise."""
         self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-        # Neither refers to the engine, so that its memory is freed with its last request.
+        # Neither this nor the batchers refer to the engine, so that its memory is freed with its last request.
         self.encode = functools.lru_cache(_CACHED_TEXTS)(functools.partial(_encode, self._tokenizer))
         self._translator = ctranslate2.Translator(
             str(folder), device="auto", compute_type=compute_type, inter_threads=1, intra_threads=threads
@@ -139,8 +140,8 @@ class Engine:
         self._shortlist = read_shortlist(folder)
         self._manners = read_manners(folder)
         self._calls = 0
-        self._draws = Batcher(self._draw_together, _may_be_drawn_together, lambda draw: draw.request)
-        self._scores = Batcher(self._score_together, _may_be_scored_together)
+        self._draws = Batcher(_borrowed(self._draw_together), _may_be_drawn_together, lambda draw: draw.request)
+        self._scores = Batcher(_borrowed(self._score_together), _may_be_scored_together)
         self._largest_top_k = len(self._shortlist) or self._tokenizer.get_vocab_size()
         with _seeding:
             ctranslate2.set_random_seed(seed)
@@ -217,7 +218,7 @@ class Engine:
         )
         means = zip(result.hypotheses, result.scores, strict=True)
         scored = [(tokens, mean * (len(tokens) + 1)) for tokens, mean in means]  # + 1: the end of sequence
-        return self._samples(source, scored, forbidden)
+        return self._samples(source, scored)
 
     def text(self, tokens: Sequence[str]) -> str:
         """Return the text that the tokens spell, without control characters."""
@@ -259,7 +260,7 @@ class Engine:
             found: dict[str, Sample] = {}
             for manner, result in zip(draw.manners, waiting, strict=False):
                 scored = zip(result.hypotheses, result.scores, strict=True)
-                for sample in self._samples(draw.source, scored, forbidden, manner):
+                for sample in self._samples(draw.source, scored, manner):
                     found.setdefault(sample.text, sample)
             return tuple(found.values())
 
@@ -277,22 +278,15 @@ class Engine:
         return [list(sequence) for sequence in sorted(found)] or None
 
     def _samples(
-        self,
-        source: Tokens,
-        scored: Iterable[tuple[Sequence[str], float]],
-        forbidden: frozenset[Tokens],
-        manner: str = PLAIN,
+        self, source: Tokens, scored: Iterable[tuple[Sequence[str], float]], manner: str = PLAIN
     ) -> tuple[Sample, ...]:
-        """Decode the tokens, each text once. A text that is encoded to other tokens is left unscored."""
-        longest, free = _longest_rewrite(source), not (forbidden or self._shortlist or manner)
-        before = len(self._code(manner))
-        scores = {tuple(tokens[before:]): score for tokens, score in scored}
+        """Decode the tokens, each text once; `scored` are tokens with their log-probabilities."""
+        longest, before = _longest_rewrite(source), len(self._code(manner))
         samples: dict[str, Sample] = {}
-        for tokens, score in scores.items():
+        for tokens, score in {tuple(tokens[before:]): score for tokens, score in scored}.items():
             text = self.text(tokens[:longest])
             if text and text not in samples and self.can_read(text):
-                known = not manner and len(tokens) < longest and self.encode(text) == tokens
-                samples[text] = Sample(text, score if known else 0.0, known and free, score, manner)
+                samples[text] = Sample(text, score, manner)
         return tuple(samples.values())
 
     def _score_together(self, requests: Sequence[Sequence[tuple[Tokens, Tokens]]]) -> list[list[float]]:
@@ -306,6 +300,20 @@ class Engine:
         )
         scores = iter(results)
         return [[float(sum(next(scores).log_probs)) for _ in request] for request in requests]
+
+
+def _borrowed(method: Callable[[Sequence[Item]], list[Result]]) -> Callable[[Sequence[Item]], list[Result]]:
+    """Return a method as a function that does not keep its object in memory; its callers must hold the object, or
+    get a ReferenceError."""
+    held = WeakMethod(method)
+
+    def call(items: Sequence[Item]) -> list[Result]:
+        bound = held()
+        if bound is None:
+            raise ReferenceError("The model was removed from memory while it was in use.")
+        return bound(items)
+
+    return call
 
 
 def _encode(tokenizer: Tokenizer, text: str) -> Tokens:

@@ -65,8 +65,9 @@ class _Progress:
     """State of one screen while it is made: its number, the head that chooses, and intermediate results.
 
     `rounds` are the rounds of sampling, `calls` the model call of each and the place in it; `known` holds log p(rewrite
-    | text) in nats, `readings` and `rows` the readings and features of rewrites, by (text, rewrite); `pools` holds
-    options by text, and `probabilities` those of the chosen rewrites. `gone` tells whether nobody waits for it.
+    | text) in nats, as sampled where it was; `readings` and `rows` are the readings and features of rewrites, by (text,
+    rewrite); `pools` holds options by text, and `probabilities` those of the chosen rewrites. `gone` tells whether
+    nobody waits for it.
     """
 
     number: int
@@ -204,7 +205,7 @@ class Generator:
 
     def as_drawn(self, sample: Sample) -> choosing.Rewrite:
         """Return the sample with the mean log-probability of its tokens as they were sampled."""
-        return choosing.Rewrite(sample.text, sample.drawn / self.length(sample.text), manner=sample.manner)
+        return choosing.Rewrite(sample.text, sample.log_probability / self.length(sample.text), manner=sample.manner)
 
     def cut(self, text: str) -> Cut:
         """Return the pieces of a text, of which the rude ones are rewritten; the least polite one if all are polite."""
@@ -258,7 +259,10 @@ class Generator:
         copy = drawn.pop(wording(text), None)
         if copy is not None and (len(drawn) < wanted or polite):
             drawn[wording(text)] = copy
-        return self._chosen(text, list(drawn.values()), wanted, progress)
+        rewrites = [self.as_drawn(sample) for sample in drawn.values()]
+        if progress.head is not None:
+            return self._prefer(text, head_choice.options(text, rewrites, progress.head), wanted, progress)
+        return self._chosen(text, choosing.promising_and_different(text, rewrites), wanted, progress)
 
     def _fill_up(self, drawn: dict[str, Sample], text: str, progress: _Progress) -> None:
         """Add the likeliest rewrites by beam search, with the least neutral word of `text` and without it."""
@@ -270,41 +274,26 @@ class Generator:
     def _best_of_beams(self, text: str, beam_size: int) -> list[str]:
         """Return the best of the likeliest rewrites of `text`, in a list of at most one."""
         found = self._found(self.tokens(text), beam_size, self._forbidden(text))
-        return self._chosen(text, found, 1, _Progress(0))
+        return self._chosen(text, [self.as_drawn(sample) for sample in found], 1, _Progress(0))
 
     def _found(self, source: Tokens, beam_size: int, forbidden: frozenset[Tokens]) -> tuple[Sample, ...]:
         return self._engine.search(source, beam_size, forbidden)
 
-    def _chosen(self, text: str, samples: Sequence[Sample], wanted: int, progress: _Progress) -> list[str]:
+    def _chosen(self, text: str, rewrites: Sequence[choosing.Rewrite], wanted: int, progress: _Progress) -> list[str]:
         """Choose the rewrites to show, the best one first; records results in `progress`."""
-        lengths = [self.length(sample.text) for sample in samples]
-
-        def score(places: Sequence[int]) -> list[float]:
-            scored = self._scored(text, [samples[place].text for place in places], progress)
-            return [one.log_probability / lengths[place] for one, place in zip(scored, places, strict=True)]
-
-        progress.known.update(((text, sample.text), sample.at_most) for sample in samples if sample.exact)
-        rewrites = [
-            # Another manner gives a text its own probability, which is the one that says how well it fits there.
-            self.as_drawn(sample)
-            if sample.manner
-            else choosing.Rewrite(sample.text, sample.at_most / length, exact=sample.exact)
-            for sample, length in zip(samples, lengths, strict=True)
-        ]
-        if progress.head is not None:
-            drawn = [self.as_drawn(sample) for sample in samples]
-            return self._prefer(text, head_choice.options(text, drawn, progress.head), wanted, progress)
-        readings = choosing.read(text, [sample.text for sample in samples])
+        progress.known.update(((text, one.text), one.mean_log_probability * self.length(one.text)) for one in rewrites)
+        readings = choosing.read(text, [rewrite.text for rewrite in rewrites])
         progress.readings.update(
-            ((text, sample.text), reading) for sample, reading in zip(samples, readings, strict=True)
+            ((text, rewrite.text), reading) for rewrite, reading in zip(rewrites, readings, strict=True)
         )
-        return [samples[place].text for place in choosing.choose(text, rewrites, wanted, score, readings)]
+        return [rewrites[place].text for place in choosing.choose(text, rewrites, wanted, readings)]
 
     def _prefer(self, text: str, pool: Sequence[Option], wanted: int, progress: _Progress) -> list[str]:
         """Choose the options to show with the head, the best one first; records results in `progress`."""
         assert progress.head is not None
         chance = random.Random(f"{self.seed}:{progress.number}:{text}")
         picks = head_choice.prefer(text, pool, wanted, progress.head, chance)
+        progress.known.update(((text, one.text), one.likelihood * self.length(one.text)) for one in pool)
         progress.pools[text] = tuple(pool)
         progress.rows.update(((text, option.text), option.features) for option in pool)
         progress.probabilities.update((pool[pick.place].text, pick.probability) for pick in picks)

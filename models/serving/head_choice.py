@@ -23,14 +23,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.manners import PLAIN
-from models.reward.features import Array, MeasuredRewrite, Verdict, features, guess
+from models.reward.features import Array, MeasuredRewrite, features
 from models.reward.head import Head
 from models.serving import choosing
 from models.serving.neutrality import words
 from models.serving.pool import Option
 
-READ = 8
-"""Number of the most promising samples that the judge reads: reading takes longer than sampling more."""
+READ_WITH_HEAD = 8
+"""Number of the samples that the judge reads where a head chooses: reading takes longer than sampling more."""
 
 READ_OF_POOL = 3
 """Of each of three pools. Two cards are shown before the last one is chosen, so that it finds another wording."""
@@ -41,7 +41,6 @@ _RUDE, _NEUTRAL_BETWEEN = 5.0, (0.45, 0.55)
 _PROMISING = 3.0
 _EXPLORING = 0.3
 _DRAWS = 64
-_LEAST_QUALITY = 1e-9
 _BROKEN, _DAMAGED = 1e6, 1e3
 
 
@@ -54,8 +53,8 @@ class Pick:
 
 
 def options(source: str, rewrites: Sequence[choosing.Rewrite], head: Head) -> list[Option]:
-    """Read the READ most promising of the rewrites with the judge."""
-    return read(source, _promising(source, rewrites, head, READ))
+    """Read the READ_WITH_HEAD most promising of the rewrites with the judge."""
+    return read(source, _promising_to_head(source, rewrites, head, READ_WITH_HEAD))
 
 
 def pools(
@@ -65,7 +64,7 @@ def pools(
 
     What several pools have is read once.
     """
-    kept = [_promising(source, one, head, READ_OF_POOL) if head else list(one) for one in drawn]
+    kept = [_promising_to_head(source, one, head, READ_OF_POOL) if head else list(one) for one in drawn]
     texts = list(dict.fromkeys(rewrite.text for one in kept for rewrite in one))
     readings = dict(zip(texts, choosing.read(source, texts), strict=True))
     together = [rewrite for one in kept for rewrite in one]
@@ -78,18 +77,26 @@ def read(source: str, rewrites: Sequence[choosing.Rewrite]) -> list[Option]:
     return _options(source, rewrites, choosing.read(source, [rewrite.text for rewrite in rewrites]))
 
 
-def _promising(source: str, rewrites: Sequence[choosing.Rewrite], head: Head, number: int) -> list[choosing.Rewrite]:
-    """Return the most promising rewrites, in their order, by what is known before the judge has read them."""
+def _promising_to_head(
+    source: str, rewrites: Sequence[choosing.Rewrite], head: Head, number: int
+) -> list[choosing.Rewrite]:
+    """Return the `number` of rewrites that the head and the guess promise most of, in their order."""
     if len(rewrites) <= number:
         return list(rewrites)
-    neutral, every = choosing.neutrality()([rewrite.text for rewrite in rewrites]), range(len(rewrites))
-    before = _features(source, rewrites, neutral, [None] * len(rewrites))
-    promise = guess(before) + _known_quality(rewrites, neutral) + _PROMISING * _preferred(head, before, every)
+    every = range(len(rewrites))
+    before, guessed = choosing.before_reading(source, rewrites)
+    promise = guessed + _PROMISING * _preferred(head, before, every)
     return [rewrites[place] for place in sorted(sorted(every, key=lambda place: -promise[place])[:number])]
 
 
 def _options(source: str, rewrites: Sequence[choosing.Rewrite], readings: Sequence[choosing.Reading]) -> list[Option]:
-    rows = _features(source, rewrites, [one.neutrality for one in readings], [one.verdict for one in readings])
+    rows = features(
+        source,
+        [
+            MeasuredRewrite(rewrite.text, rewrite.mean_log_probability, reading.neutrality, reading.verdict)
+            for rewrite, reading in zip(rewrites, readings, strict=True)
+        ],
+    )
     return [
         Option(
             rewrite.text,
@@ -103,12 +110,6 @@ def _options(source: str, rewrites: Sequence[choosing.Rewrite], readings: Sequen
         )
         for rewrite, reading, row in zip(rewrites, readings, rows, strict=True)
     ]
-
-
-def _known_quality(rewrites: Sequence[choosing.Rewrite], neutral: Sequence[float]) -> Array:
-    """Return the logarithm of quality without the judge's part, (rewrites,)."""
-    likelihood = [choosing.LIKELIHOOD * rewrite.mean_log_probability for rewrite in rewrites]
-    return np.array(likelihood) + choosing.NEUTRALITY * np.log(np.maximum(neutral, _LEAST_QUALITY))
 
 
 def prefer(source: str, among: Sequence[Option], wanted: int, head: Head, chance: random.Random) -> list[Pick]:
@@ -170,7 +171,9 @@ def _rows(among: Sequence[Option]) -> Array:
 
 def _qualities(source: str, among: Sequence[Option]) -> Array:
     """Return the logarithms of the qualities, less the penalties."""
-    quality = [math.log(max(one.quality, _LEAST_QUALITY)) + choosing.LIKELIHOOD * one.likelihood for one in among]
+    quality = [
+        math.log(max(one.quality, choosing.LEAST_QUALITY)) + choosing.LIKELIHOOD * one.likelihood for one in among
+    ]
     return np.array(quality) - _penalties(source, among)
 
 
@@ -186,21 +189,6 @@ def _worth(among: Sequence[Option], quality: Array, head: Head) -> Array:
     kept = np.array([meaning * one.meaning + fluency * one.fluency for one in among])
     worth: Array = _QUALITY * quality + kept - _RUDE * np.clip((enough - neutral) / (enough - rude), 0, 1)
     return worth
-
-
-def _features(
-    source: str,
-    rewrites: Sequence[choosing.Rewrite],
-    neutral: Sequence[float],
-    verdicts: Sequence[Verdict | None],
-) -> Array:
-    return features(
-        source,
-        [
-            MeasuredRewrite(rewrite.text, rewrite.mean_log_probability, how_neutral, verdict)
-            for rewrite, how_neutral, verdict in zip(rewrites, neutral, verdicts, strict=True)
-        ],
-    )
 
 
 def _preferred(head: Head, rows: Array, usual: Sequence[int]) -> Array:

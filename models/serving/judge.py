@@ -33,7 +33,7 @@ LEAST_TOKENS = 0.5
 """Lower bound of token counts, so that a text without words does not divide by zero."""
 
 # A batch is as wide as its longest text, and the memory that it takes is not returned.
-_TEXTS_AT_ONCE = 6
+_TOKENS_AT_ONCE = 6 * MOST_TOKENS
 
 Array = npt.NDArray[np.float32]
 
@@ -70,8 +70,7 @@ class Judge:
         """Return each text's normalised mean state, (texts, width), acceptability, (texts,), and `features`."""
         ids = [row.ids for row in self._tokenizer.encode_batch_fast(list(texts))]
         order = sorted(range(len(ids)), key=lambda row: len(ids[row]))
-        stretches = [order[start : start + _TEXTS_AT_ONCE] for start in range(0, len(order), _TEXTS_AT_ONCE)]
-        encoded = [self._encode_together([ids[row] for row in rows]) for rows in stretches]
+        encoded = [self._encode_together([ids[row] for row in rows]) for rows in _batches(order, ids)]
         back = np.argsort(order)
         meanings, fluency, found = (np.concatenate(parts)[back] for parts in zip(*encoded, strict=True))
         return meanings, fluency, found
@@ -91,6 +90,16 @@ class Judge:
         score = np.einsum("tf,f->t", found, head["calibration"]) + pooled
         scores: Array = 1 / (1 + np.exp(-score))
         return sums / np.linalg.norm(sums, axis=1, keepdims=True), scores, found
+
+
+def _batches(order: Sequence[int], ids: Sequence[Sequence[int]]) -> list[list[int]]:
+    """Divide rows in the order of their lengths into batches of up to _TOKENS_AT_ONCE tokens, padding included."""
+    batches: list[list[int]] = [[]]
+    for row in order:
+        if (len(batches[-1]) + 1) * len(ids[row]) > _TOKENS_AT_ONCE:
+            batches.append([])
+        batches[-1].append(row)
+    return batches
 
 
 def features(covered: Array, lengths: npt.NDArray[np.int_]) -> Array:

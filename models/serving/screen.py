@@ -27,7 +27,11 @@ def check_wanted(gone: Gone) -> None:
 
 @dataclass(frozen=True)
 class ScoredText:
-    """A rewrite and the log-probability, in nats, that the model itself (temperature 1) gives to all its tokens."""
+    """A rewrite and its log-probability in nats, at temperature 1.
+
+    It is that of its sampling (engine.Sample) where the text was sampled as a whole. What was joined from rewrites of
+    pieces, and every card of a mixed screen, has the one that the model itself gives to all its tokens.
+    """
 
     text: str
     log_probability: float

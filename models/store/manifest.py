@@ -50,6 +50,11 @@ class Manifest:
                 del facts[name]
         return json.dumps(facts, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
+    def is_made_of(self, parent: int | None, method: str, config: Mapping[str, Any], data_sha256: str) -> bool:
+        """Return whether it is of that parent, method, configuration and data, by what a manifest says of them."""
+        as_stored, its = (json.loads(json.dumps(dict(one))) for one in (config, self.config))
+        return (self.parent, self.method, its, self.data_sha256) == (parent, method, as_stored, data_sha256)
+
     @property
     def sha256(self) -> str:
         """Return the hash of the version: that of its manifest, which holds the hash of every file.

@@ -16,11 +16,13 @@ from tests.studio import Person, parts
 TRAINING_ONLY = ("torch", "transformers", "trl", "peft", "datasets", "accelerate")
 MIGRATION_ONLY = ("alembic", "flask_migrate")
 SIGN_IN_ONLY = ("authlib", "requests", "cryptography.fernet", "pyotp", "segno")
-NOT_LOADED = TRAINING_ONLY + MIGRATION_ONLY + SIGN_IN_ONLY
+SELDOM_NEEDED = ("obstore", "psycopg", "rq", "pandas", "pyarrow", "openpyxl", "markdown_it", "nh3", "fontTools")
+NOT_LOADED = TRAINING_ONLY + MIGRATION_ONLY + SIGN_IN_ONLY + SELDOM_NEEDED
 
 GENERATE_AND_LOOK = f"""
 import sys
-from app import create_app, ensure_serving_started
+from app import create_app
+from app.assembly import ensure_serving_started
 app = create_app()
 ensure_serving_started(app)
 headers = {{"Authorization": f"Bearer {{sys.argv[1]}}"}}
@@ -32,7 +34,7 @@ print(sorted(name for name in {NOT_LOADED} if name in sys.modules), "ctranslate2
 
 
 @pytest.mark.sqlite
-def test_a_web_process_generates_without_ever_loading_what_only_training_migrating_or_signing_in_needs(
+def test_a_web_process_generates_without_ever_loading_what_is_for_training_or_seldom_needed(
     app: Flask, version_1: int, annotator: Person, queue_url: str
 ) -> None:
     seen = subprocess.run(
@@ -49,6 +51,20 @@ def test_a_web_process_generates_without_ever_loading_what_only_training_migrati
         check=False,
     )
     assert (seen.returncode, seen.stdout) == (0, "[] True\n"), seen.stderr
+
+
+LAUNCH_AND_LOOK = """
+import sys
+import app.launch.launcher
+print([name for name in ("flask", "sqlalchemy.orm", "numpy", "app.db", "models.serving") if name in sys.modules])
+"""
+
+
+def test_the_launcher_starts_without_the_application() -> None:
+    seen = subprocess.run(
+        [sys.executable, "-c", LAUNCH_AND_LOOK], cwd=PROJECT_ROOT, capture_output=True, text=True, check=True
+    )
+    assert seen.stdout == "[]\n"
 
 
 def reads_the_environment(source: str) -> bool:

@@ -12,7 +12,15 @@ from pathlib import Path
 import pytest
 import redis
 
-from app.config import PROJECT_ROOT, SETTING_NAMES, ConfigError, Settings, embedded_socket
+from app.config import (
+    PROJECT_ROOT,
+    SETTING_NAMES,
+    ConfigError,
+    Settings,
+    embedded_socket,
+    machine_environ,
+    studios_home,
+)
 
 ADMIN = {"ADMIN_EMAIL": "a@example.org", "ADMIN_PASSWORD": "a long password"}
 OIDC = {
@@ -39,6 +47,11 @@ def settings(home: Path, **environ: str) -> Settings:
         ({"PORT": "65536"}, "PORT must be between 1 and 65535, not 65536."),
         ({"DATABASE_URL": "mysql://host/db"}, "DATABASE_URL must begin with sqlite:// or postgresql://, not 'mysql'."),
         ({"REDIS_URL": "localhost:6379"}, "REDIS_URL must begin with redis://, rediss:// or unix://."),
+        (
+            {"QUEUE_PREFIX": "Two words"},
+            "QUEUE_PREFIX must be at most 30 small letters, digits and hyphens, such as research.",
+        ),
+        ({"WORKER_SHARE": "0"}, "WORKER_SHARE must be between 1 and 100, not 0."),
         (
             {"ADMIN_EMAIL": "a@example.org"},
             "ADMIN_EMAIL and ADMIN_PASSWORD belong together: set both or neither.",
@@ -116,7 +129,7 @@ def test_without_variables_everything_lies_under_home(tmp_path: Path) -> None:
     made = settings(tmp_path / "home")
     assert made.database_url == f"sqlite:///{tmp_path}/home/mellow.db"
     assert made.redis_url == f"unix://{embedded_socket(tmp_path / 'home')}"
-    assert made.embedded_queue
+    assert (made.embedded_queue, made.own_queue) == (True, True)
     assert made.store == tmp_path / "home" / "versions"
     assert stat.S_IMODE((tmp_path / "home").stat().st_mode) == 0o700
 
@@ -137,7 +150,12 @@ def test_postgresql_is_reached_through_psycopg(tmp_path: Path, scheme: str) -> N
 
 def test_a_given_queue_is_used_instead_of_the_embedded_one(tmp_path: Path) -> None:
     made = settings(tmp_path, REDIS_URL="redis://host:6379/0")
-    assert (made.redis_url, made.embedded_queue) == ("redis://host:6379/0", False)
+    assert (made.redis_url, made.embedded_queue, made.own_queue) == ("redis://host:6379/0", False, False)
+
+
+def test_a_program_that_the_launcher_starts_knows_the_embedded_queue(tmp_path: Path) -> None:
+    assert settings(tmp_path, REDIS_URL=settings(tmp_path).redis_url).own_queue
+    assert not settings(tmp_path, REDIS_URL=settings(tmp_path / "another").redis_url).own_queue
 
 
 @pytest.mark.parametrize("name", ["a home", "50%25", "what?", "number#1"])
@@ -251,3 +269,20 @@ def test_the_defaults_in_env_example_are_the_defaults(tmp_path: Path) -> None:
 def test_a_short_secret_key_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"^SECRET_KEY must have at least 32 characters\.$"):
         settings(tmp_path, SECRET_KEY="k" * 31)
+
+
+def test_what_is_of_the_machine_holds_no_setting_and_no_credential(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (*SETTING_NAMES, "AWS_SECRET_ACCESS_KEY", "HF_TOKEN", "PGPASSWORD", "CUDA_VISIBLE_DEVICES"):
+        monkeypatch.setenv(name, "1")
+    kept = machine_environ()
+    assert not {*SETTING_NAMES, "AWS_SECRET_ACCESS_KEY", "HF_TOKEN", "PGPASSWORD"} & set(kept)
+    assert kept["PATH"] == os.environ["PATH"]
+    assert kept["CUDA_VISIBLE_DEVICES"] == "1"
+
+
+@pytest.mark.parametrize(("home", "folder"), [("/srv/mellow", "/srv/mellow/studios"), ("", "instance/studios")])
+def test_a_shared_worker_keeps_its_studios_in_its_own_home(
+    monkeypatch: pytest.MonkeyPatch, home: str, folder: str
+) -> None:
+    monkeypatch.setenv("MELLOW_HOME", home)
+    assert studios_home() == Path(folder)

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import cast
 
 import pytest
 from flask import Flask
+from sqlalchemy import Engine, create_engine
+from sqlalchemy.exc import TimeoutError as NoConnection
 from sqlalchemy.orm import Session
 
 from app.db import Role
+from app.extensions import db
 from app.services.people import accounts
 from app.services.system import system
 from tests.studio import Person, make_person
@@ -102,3 +109,42 @@ def test_what_is_not_there_is_told_in_the_language_of_the_browser(app: Flask) ->
     page = app.test_client().get("/nowhere", headers=GERMAN).text
     assert "Nicht gefunden (404)" in page
     assert ways(page) == {"Zum Anfang": "/"}
+
+
+@contextmanager
+def no_database(app: Flask, folder: Path) -> Iterator[None]:
+    """Let the studio's database be a PostgreSQL that nobody reaches."""
+    with app.app_context():
+        engines = cast(dict[str | None, Engine], db.engines)
+    there = engines[None]
+    engines[None] = create_engine(f"postgresql+psycopg://mellow@/mellow?host={folder}")
+    yield
+    engines[None] = there
+
+
+def test_while_the_database_is_away_everybody_is_asked_to_come_again(
+    app: Flask, admin: Person, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    browser = admin.browser()
+    with no_database(app, tmp_path):
+        answer, page = admin.call("GET", "/versions"), browser.get("/admin/system")
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "2")
+    assert answer.json is not None
+    assert answer.json["detail"] == "The database does not answer now: try again in a moment."
+    assert (page.status_code, page.headers["Retry-After"]) == (503, "2")
+    assert "The database does not answer now: try again in a moment." in page.text
+    assert ways(page.text)["Try again"] == "/admin/system"
+    assert "GET /api/v1/versions: the database does not answer: " in caplog.text
+    assert "SELECT" not in caplog.text
+
+
+def test_that_no_connection_is_free_is_an_error_of_its_own_in_the_log(
+    admin: Person, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def no_connection(*_: object) -> None:
+        raise NoConnection("QueuePool limit reached")
+
+    monkeypatch.setattr(accounts, "by_session", no_connection)
+    answer = admin.browser().get("/admin/system")
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "2")
+    assert "GET /admin/system: every connection to the database is in use: TimeoutError: QueuePool" in caplog.text

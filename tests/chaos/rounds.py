@@ -84,10 +84,10 @@ def read_rounds(path: Path) -> list[Round]:
     return [Round(**json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
-def kind_of(number: int, seed: int) -> str:
+def kind_of(number: int, seed: int, kinds: Sequence[str] = KINDS) -> str:
     """Return what round `number` kills: of each seven rounds one of each kind, in an order drawn by the seed."""
-    block, place = divmod(number - 1, len(KINDS))
-    return random.Random(f"{seed}, block {block}").sample(KINDS, len(KINDS))[place]
+    block, place = divmod(number - 1, len(kinds))
+    return random.Random(f"{seed}, block {block}").sample(kinds, len(kinds))[place]
 
 
 class Chaos:

@@ -45,7 +45,7 @@ class Service(Product):
             return masters if kind == "master" else children[:1]
         if kind in ("worker", "work-horse"):
             workers, children = self._family(_WORDS["worker"])
-            return workers if kind == "worker" else [child for child in children if _leads_a_group(child)]
+            return workers if kind == "worker" else [child for child in children if leads_a_group(child)]
         return alive(self.tree()[1:])
 
     def missing(self) -> str | None:
@@ -77,7 +77,7 @@ class Service(Product):
         return parents, [process for process, parent in found.values() if parent in found]
 
 
-def _leads_a_group(process: psutil.Process) -> bool:
+def leads_a_group(process: psutil.Process) -> bool:
     """Tell RQ's work-horse from what else a worker forks."""
     with suppress(ProcessLookupError):
         return os.getpgid(process.pid) == process.pid

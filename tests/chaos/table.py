@@ -16,10 +16,15 @@ BEGIN, END = "<!-- rounds -->", "<!-- end of rounds -->"
 
 def write_tables(rounds: Sequence[Round], document: Path = DOCUMENT) -> None:
     """Write the tables anew between their marks in the document."""
+    write_between(BEGIN, END, f"{in_sum(rounds)}\n{one_by_one(rounds)}", document)
+
+
+def write_between(begin: str, end: str, tables: str, document: Path = DOCUMENT) -> None:
+    """Write tables anew between two marks of the document."""
     text = document.read_text(encoding="utf-8")
-    before, _, rest = text.partition(BEGIN)
-    after = rest.partition(END)[2]
-    document.write_text(f"{before}{BEGIN}\n\n{in_sum(rounds)}\n{one_by_one(rounds)}\n{END}{after}", encoding="utf-8")
+    before, _, rest = text.partition(begin)
+    after = rest.partition(end)[2]
+    document.write_text(f"{before}{begin}\n\n{tables}\n{end}{after}", encoding="utf-8")
 
 
 def in_sum(rounds: Sequence[Round]) -> str:

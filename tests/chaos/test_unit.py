@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 
 import psutil
@@ -38,6 +39,19 @@ def test_what_was_killed_is_started_again_and_what_it_left_is_killed() -> None:
         os.kill(keeper.pid, signal.SIGTERM)
         assert keeper.wait() == 0
         assert not alive([again])
+
+
+def test_nothing_is_left_where_nobody_reads_any_more_what_it_says() -> None:
+    command = [sys.executable, "-c", KEEP]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as keeper:
+        this = psutil.Process(keeper.pid)
+        wait_for(lambda: len(alive(this.children(recursive=True))) == 2)
+        below = this.children(recursive=True)
+        assert keeper.stdout is not None
+        keeper.stdout.close()
+        keeper.terminate()
+        keeper.wait(20)
+        assert not alive(below)
 
 
 def test_it_waits_as_long_as_the_unit_says() -> None:

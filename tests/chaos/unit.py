@@ -1,11 +1,12 @@
 """Keeps the launcher running as docs/systemd/mellow.service asks systemd to, where systemd is not at hand.
 
-    python -m tests.chaos.unit
+    python -m tests.chaos.unit [COMMAND …]
 
-When the launcher has ended, whatever ended it, what is left of its control group is killed (KillMode=mixed); after the
-pause that the unit names, the launcher is started again (Restart=always). In place of a control group, orphans become
-children of this process (Linux calls that a child subreaper), which reaps them as the machine's first process does.
-SIGTERM ends the launcher and then this process; so does the end of the process that started it.
+It keeps the launcher running, or the program of a command. When that has ended, whatever ended it, what is left of its
+control group is killed (KillMode=mixed); after the pause that the unit names, it is started again (Restart=always). In
+place of a control group, orphans become children of this process (Linux calls that a child subreaper), which reaps them
+as the machine's first process does. SIGTERM ends the program and then this process; so does the end of the process that
+started it.
 """
 
 from __future__ import annotations
@@ -53,8 +54,9 @@ class Keeper:
         """Keep it running; returns once it has ended after `stop`."""
         while not self._stop.is_set():
             self._process = subprocess.Popen(self._command, cwd=PROJECT_ROOT)
-            print(f"The unit's program has ended: {self._wait(self._process)}.", flush=True)
+            code = self._wait(self._process)
             _kill_what_is_left()
+            print(f"The unit's program has ended: {code}.", flush=True)  # which fails if nobody is there to read it
             self._stop.wait(self._pause)
 
     def stop(self, *_: object) -> None:
@@ -96,4 +98,4 @@ def keep_running(command: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    keep_running(LAUNCHER)
+    keep_running(sys.argv[1:] or LAUNCHER)

@@ -130,6 +130,10 @@ class Client:
         self._headers = {} if token is None else {"Authorization": f"Bearer {token}"}
         self._cookies: SimpleCookie = SimpleCookie()
 
+    def moved_to(self, ports: Sequence[int]) -> None:
+        """Send what follows to other machines, with the cookies so far, as a browser does."""
+        self._ports = itertools.cycle(ports)
+
     def ask(self, method: str, path: str, body: bytes | None = None, **headers: str) -> Heard:
         """Send a request with the cookies so far."""
         sent = {**self._headers, **{name.replace("_", "-"): value for name, value in headers.items()}}

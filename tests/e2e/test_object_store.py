@@ -131,6 +131,7 @@ def test_while_the_store_is_away_what_serves_goes_on_serving(
         assert refused.status_code == 503, refused.text
         assert refused.json is not None
         assert refused.json["detail"] == "The store of versions does not answer."
+        assert refused.headers["Retry-After"] == "2"
         page = person.browser().get("/admin/system").text
         assert f"The store {settings.store_address} does not answer: " in page
     finally:

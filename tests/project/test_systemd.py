@@ -16,7 +16,9 @@ from app.launch.programs import read_procfile
 ROOT = Path(__file__).parents[2]
 UNITS = sorted((ROOT / "docs" / "systemd").glob("*.service"))
 OF_ONE_PART = {"mellow-web.service": "web", "mellow-worker.service": "worker"}
-"""The units that start one line of the Procfile; the others start all of it."""
+"""The units that start one line of the Procfile."""
+OF_STUDIOS = "mellow-studios.service"
+"""The unit that starts the worker of several studios; the others start all of Mellow."""
 
 
 def service_of(unit: Path) -> Mapping[str, str]:
@@ -34,7 +36,9 @@ def program_of(unit: Path) -> str:
     return service["ExecStart"].removeprefix(f"{service['WorkingDirectory']}/.venv/bin/")
 
 
-@pytest.mark.parametrize("unit", [unit for unit in UNITS if unit.name not in OF_ONE_PART], ids=lambda unit: unit.name)
+@pytest.mark.parametrize(
+    "unit", [unit for unit in UNITS if unit.name not in (*OF_ONE_PART, OF_STUDIOS)], ids=lambda unit: unit.name
+)
 def test_a_unit_of_the_whole_runs_the_launcher(unit: Path) -> None:
     assert program_of(unit) == "python -m app.launch.launcher"
     assert program_of(unit) in (ROOT / "Makefile").read_text(encoding="utf-8")
@@ -46,12 +50,17 @@ def test_a_unit_of_one_part_runs_its_line_of_the_procfile(name: str, part: str) 
     assert program_of(ROOT / "docs" / "systemd" / name) == lines[part].replace('"$REDIS_URL"', "${REDIS_URL}")
 
 
+def test_the_unit_of_several_studios_runs_the_command_of_the_page() -> None:
+    assert program_of(ROOT / "docs" / "systemd" / OF_STUDIOS) == "python -m worker studios /etc/mellow/studios"
+    assert "    python -m worker studios /etc/mellow/studios\n" in (ROOT / "docs" / "system.md").read_text("utf-8")
+
+
 def test_a_web_is_released_before_it_starts() -> None:
     before = service_of(ROOT / "docs" / "systemd" / "mellow-web.service")["ExecStartPre"]
     assert before == f"/bin/sh -c '{read_procfile(ROOT / 'Procfile')['release']}'"
 
 
-@pytest.mark.parametrize("name", OF_ONE_PART)
+@pytest.mark.parametrize("name", [*OF_ONE_PART, OF_STUDIOS])
 def test_a_unit_of_one_part_may_write_where_the_page_puts_versions(name: str) -> None:
     writable = service_of(ROOT / "docs" / "systemd" / name)["ReadWritePaths"].split()
     page = (ROOT / "docs" / "deployment.md").read_text(encoding="utf-8")

@@ -37,10 +37,11 @@ class Looks:
         has_job: Callable[[str], bool],
         enqueue: runs.Enqueue,
         is_published: Callable[[str], bool] = lambda _key: False,
+        untaken: Callable[[str], str | None] = lambda _job_id: None,
     ) -> None:
         self._session = session
         self._at = 0.0
-        self._rescue = Rescue(has_job, enqueue, is_published, clock=lambda: self._at)
+        self._rescue = Rescue(has_job, enqueue, is_published, untaken, clock=lambda: self._at)
 
     def once(self, after: float = BETWEEN_LOOKS) -> None:
         """Look once, after so many seconds of which this process saw nothing."""

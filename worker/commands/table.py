@@ -17,12 +17,13 @@ from worker.commands import (
     publish_base,
     rebuild,
     sft,
+    studios,
     test,
 )
 from worker.commands.methods import METHODS
 from worker.commands.support.command import Command, Commands
 
-_MODULES = (chat, compare, data, evaluate, identity_shift, merge, pipeline, publish_base, rebuild, sft, test)
+_MODULES = (chat, compare, data, evaluate, identity_shift, merge, pipeline, publish_base, rebuild, sft, studios, test)
 
 COMMANDS: Mapping[str, Command] = MappingProxyType(
     {one.name: one for one in sorted((*(module.COMMAND for module in _MODULES), *METHODS), key=lambda one: one.name)}

@@ -11,9 +11,7 @@ live. While the database is away the training goes on, and its end waits for it 
 
 from __future__ import annotations
 
-import json
 import logging
-from collections.abc import Mapping
 from functools import partial
 
 from app.config import Settings
@@ -93,8 +91,6 @@ def _carry_out_patiently(studio: Studio, attempt: Attempt, recorder: RunRecorder
 
     Raises one of AWAY if it does not come back, and Cancelled if the run was cancelled or lost meanwhile.
     """
-    from worker.training.shared.progress import stop_if_cancelled
-
     times_away = 0
     while True:
         try:
@@ -108,14 +104,17 @@ def _carry_out_patiently(studio: Studio, attempt: Attempt, recorder: RunRecorder
             recorder.log(f"{what_is_away(error)}: the run goes on later, from what is trained already.")
             patiently(recorder.tell)
             patiently(studio.store.numbers, STORE_AWAY)
-            stop_if_cancelled(recorder)
 
 
 def _carry_out(studio: Studio, attempt: Attempt, recorder: RunRecorder) -> None:
-    """Train, and release the result as the next version."""
+    """Train, and release the result as the next version; what is published already is recorded. Raises Cancelled."""
+    from worker.training.shared.progress import stop_if_cancelled
+
     job = sft_job if attempt.method == SFTRecipe.method else retraining
     published = studio.store.find_run(attempt.key)
-    if published is not None and not _is_made(published, attempt, *job.made_from(studio, attempt)):
+    if published is not None and not published.is_made_of(
+        attempt.parent, attempt.method, *job.made_from(studio, attempt)
+    ):
         recorder.log(f"Version {published.number} is of this run but of other data or settings: it is trained again.")
         published = None
     studio.store.remove_run_folders("[0-9]*", keep=None if published else attempt.folder_name)
@@ -124,17 +123,11 @@ def _carry_out(studio: Studio, attempt: Attempt, recorder: RunRecorder) -> None:
         release.record(studio, published, _refusal(studio, attempt, published), attempt)
     else:
         with attempt.folder(studio.store) as run_dir, studio.store.stage() as staged:
+            stop_if_cancelled(recorder)
             facts = job.carry_out(studio, attempt, run_dir, staged, recorder)
             recorder.stage("publishing")
             patiently(recorder.tell)  # what the run has still to say; once it has ended it says nothing more
             release.release(studio, staged, facts, _refusal(studio, attempt, facts), attempt)
-
-
-def _is_made(version: Manifest, attempt: Attempt, config: Mapping[str, object], data_sha256: str) -> bool:
-    """Tell whether a version is what the attempt would make, of these settings and these data."""
-    as_stored = json.loads(json.dumps(dict(config)))
-    would_be = (attempt.parent, attempt.method, as_stored, data_sha256)
-    return would_be == (version.parent, version.method, version.config, version.data_sha256)
 
 
 def _refusal(studio: Studio, attempt: Attempt, version: Manifest | release.Facts) -> str | None:

@@ -3,7 +3,7 @@
     rq worker --worker-class worker.studio_worker.StudioWorker … gpu cpu default
 
 It takes jobs from the queues named, the first ones first; from all of them if none or only the old `default` is named,
-as in the commands of older releases.
+as in the commands of older releases. QUEUE_PREFIX comes before their names.
 
 RQ's own class trains as well if it is told all three queues, but then each run begins by importing the libraries, and
 the System page shows no hardware for the worker.
@@ -28,7 +28,8 @@ from redis.exceptions import RedisError, ResponseError, TimeoutError
 from rq import Queue, Worker, worker_registration
 from rq.job import Job
 
-from app.runtime.queue import OLD_QUEUE, QUEUES, TRAIN_JOB, WORKER_TTL_SECONDS, report_worker
+from app.config import queue_prefix_of_environment
+from app.runtime.queue import OLD_QUEUE, QUEUES, TRAIN_JOB, WORKER_TTL_SECONDS, in_queue, report_worker
 from worker.job.machine import machine
 from worker.job.preloading import preload, prepare_run
 
@@ -54,7 +55,9 @@ class StudioWorker(Worker):
     def __init__(self, queues: Sequence[str | Queue], *args: Any, **kwargs: Any) -> None:
         # By name: the queues that RQ's pool of workers makes would unpickle what is in them.
         names = [queue if isinstance(queue, str) else queue.name for queue in queues]
-        super().__init__(list(QUEUES) if names == [OLD_QUEUE] else names, *args, **kwargs)
+        prefix = queue_prefix_of_environment()
+        taken = [in_queue(prefix, name) for name in (QUEUES if names == [OLD_QUEUE] else names)]
+        super().__init__(taken, *args, **kwargs)
 
     def register_birth(self) -> None:
         """Register the worker, once the queue takes it, and start the hardware report."""
@@ -128,6 +131,13 @@ class StudioWorker(Worker):
         except RedisError as error:
             log.warning("The queue is away; the job goes on: %s", error)
 
+    def set_current_job_working_time(self, current_job_working_time: float, pipeline: Pipeline | None = None) -> None:
+        """Tell the queue how long the job has worked; while it is away or cannot write, the next time tells."""
+        try:
+            super().set_current_job_working_time(current_job_working_time, pipeline)
+        except RedisError as error:
+            log.debug("The queue is away; it is not known how long the job has worked: %s", error)
+
     def heartbeat(self, timeout: int | None = None, pipeline: Pipeline | None = None) -> None:
         """Tell the queue that the worker lives; while it is away or cannot write, the next time tells."""
         try:
@@ -141,6 +151,10 @@ class StudioWorker(Worker):
             super().run_maintenance_tasks()  # type: ignore[no-untyped-call]
         except RedisError as error:
             log.debug("The queue is away; it is not cleaned: %s", error)
+
+    def machine(self) -> dict[str, Any]:
+        """Return what is reported of this machine."""
+        return machine()
 
     def _once_it_takes(self, call: Callable[[], Result]) -> Result | None:
         """Return what `call` returns, called again once the queue can be used; None if a stop was requested first."""
@@ -189,7 +203,7 @@ class StudioWorker(Worker):
         own = Redis(connection_pool=ConnectionPool(pool.connection_class, **pool.connection_kwargs))
         while True:
             try:
-                report_worker(own, self.name, machine())
+                report_worker(own, self.name, self.machine())
                 self._stay_known(own)
             except RedisError as error:
                 log.debug("The queue is away; this machine is not reported: %s", error)

@@ -68,7 +68,8 @@ def _make(studio: Studio, settings: Settings) -> Manifest:
             data_sha256="",
             metrics={"parity": parity},
         )
-        patiently(partial(record, studio, manifest, note=None, staged=staged), STORE_AWAY)
+        patiently(partial(studio.store.publish, staged, BASE_NUMBER), STORE_AWAY)
+    record(studio, manifest, note=None)
     return manifest
 
 

@@ -1,12 +1,13 @@
 """The release step: a staged version is sealed, published, recorded, and made live.
 
-    seal → one transaction { rename into place → record → move the alias, begin a live comparison → end the run } → tell
-    the web processes
+    seal → transaction { write the number into the run's row } → rename into place
+         → transaction { record → move the alias, begin a live comparison → end the run } → tell the web processes
 
-The files are renamed inside the transaction, so that no cancellation can come in between. If the worker dies after the
-rename, the files lie in the store without a row: the next attempt at the run finds and records them, or, if the run has
-ended, the web process does (app/services/training/published.py). In an object store, sealing uploads the files and one
-conditional write stands for the rename; while it does not answer, each step waits for it, the transaction for seconds.
+No transaction waits for the store. In an object store, sealing uploads the files and one conditional write stands for
+the rename. The number is written down first, and every attempt at the run puts its version there first: of an attempt
+that was taken for dead and the one that took the run over, one finds the number taken, so a run publishes once. If the
+worker dies after the rename, the files lie in the store without a row: the next attempt at the run finds and records
+them, or, if the run has ended, the web process does (app/services/training/published.py).
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from app.runtime import announcements
 from app.services.prompts import studio_settings
 from app.services.training import published, runs
 from app.services.versions import live_comparison, versions
-from models.model_errors import VersionExists
+from models.model_errors import VersionDamaged, VersionExists, VersionMissing
 from models.store.manifest import Manifest
 from models.store.store import HEAD_FILE, CheckpointStore
 from worker.studio.attempt import Attempt
@@ -34,6 +35,8 @@ from worker.studio.patience import STORE_AWAY, patiently
 from worker.studio.studio import Studio
 
 log = logging.getLogger(__name__)
+
+_CANCELLED = "The version was published but is not live: its run was to be cancelled while it was being published."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,44 +93,43 @@ def release(
 ) -> Manifest:
     """Publish the staged version under the next number, and make it live unless `note` gives a reason.
 
-    The number is at least `lowest`. If another process publishes that number during sealing, the next one is taken.
-    Raises Cancelled, and publishes nothing, if `attempt` no longer owns its run, and StoreAway if the store stays away.
+    The number is the one that an earlier attempt intended, or else at least `lowest`. If another process publishes that
+    number meanwhile, the next one is taken; if an earlier attempt at the same run does, with what this one made, its
+    version is recorded and returned. Raises Cancelled, and publishes nothing, if `attempt` does not own its run or was
+    to be cancelled when the number is written down; Cancelled if the run is lost later; and StoreAway if the store
+    stays away.
     """
-    number = lowest - 1
+    number = attempt.intended_version() if attempt else None
     while True:
-        free = max(versions.next_number(studio.sessions), number + 1)
-        number = patiently(partial(studio.store.next_number, free), STORE_AWAY)
+        if number is None:
+            number = _free_number(studio, lowest)
         manifest = patiently(partial(seal, studio.store, staged, number=number, **vars(facts)), STORE_AWAY)
+        _intend(studio, number, attempt)
         try:
-            patiently(partial(record, studio, manifest, note, attempt, staged), STORE_AWAY)
+            patiently(partial(studio.store.publish, staged, number), STORE_AWAY)
         except VersionExists:
-            continue
+            found = patiently(partial(_published_before, studio.store, manifest), STORE_AWAY) if attempt else None
+            if found is None:
+                lowest, number = number + 1, None
+                continue
+            manifest = found
+        record(studio, manifest, note, attempt)
         return manifest
 
 
-def record(
-    studio: Studio,
-    manifest: Manifest,
-    note: str | None,
-    attempt: Attempt | None = None,
-    staged: Path | None = None,
-) -> None:
-    """Publish the sealed files, record the version, move the alias unless `note` gives a reason, and end the run.
+def record(studio: Studio, manifest: Manifest, note: str | None, attempt: Attempt | None = None) -> None:
+    """Record a version whose files are published, move the alias unless `note` gives a reason, and end the run.
 
-    Without a `staged` folder the files must be in place already. Raises Cancelled, and does nothing, if `attempt` no
-    longer owns its run, and StoreAway.
+    If the run was to be cancelled, its version is recorded all the same, but is not live. Raises Cancelled, and does
+    nothing, if `attempt` no longer owns its run, and StoreAway if the store stays away.
     """
-    head = _head(studio.store, manifest, staged)
+    head = patiently(partial(studio.store.read, manifest, HEAD_FILE), STORE_AWAY)
     with studio.sessions() as session, write_transaction(session):
-        run = attempt.owned(session) if attempt else None
-        if attempt and (run is None or run.cancel_requested_at is not None):
-            from worker.training.shared.training_errors import Cancelled
-
-            raise Cancelled("The run was cancelled before its version was published.")
-        if note is None and run is not None:
+        run = _owned(session, attempt)
+        if run is not None and run.cancel_requested_at is not None:
+            note = _CANCELLED
+        elif run is not None and note is None:
             note = _somebody_chose(session, run)
-        if staged is not None:
-            studio.store.publish(staged, manifest.number)
         published.record(session, manifest, studio.store.location(manifest.number), head, run)
         if note is None:
             note = _let_serve(session, manifest.number, compare=run is not None and run.forgetting_id is None)
@@ -140,12 +142,54 @@ def record(
         log.warning("The queue is away: the web processes will see version %d by polling.", manifest.number)
 
 
-def _head(store: CheckpointStore, manifest: Manifest, staged: Path | None) -> bytes | None:
-    """Return the reward head of a version, None if it has none; raises StoreAway."""
-    if staged is None:
-        return store.read(manifest, HEAD_FILE)
-    path = staged / HEAD_FILE
-    return path.read_bytes() if path.is_file() else None
+def _free_number(studio: Studio, lowest: int) -> int:
+    """Return the lowest number above all of the database and the store that is at least `lowest`."""
+    free = max(versions.next_number(studio.sessions), lowest)
+    return patiently(partial(studio.store.next_number, free), STORE_AWAY)
+
+
+def _intend(studio: Studio, number: int, attempt: Attempt | None) -> None:
+    """Write the number into the row of the attempt's run, if there is one; from then on a cancellation is too late.
+
+    Raises Cancelled if the run is no longer the attempt's, or was to be cancelled.
+    """
+    with studio.sessions() as session, write_transaction(session):
+        run = _owned(session, attempt)
+        if run is None:
+            return
+        if run.cancel_requested_at is not None:
+            raise _cancelled()
+        run.intended_version = number
+
+
+def _published_before(store: CheckpointStore, ours: Manifest) -> Manifest | None:
+    """Return the version of that number if an attempt at the same run made it of the same settings and data."""
+    try:
+        found = store.manifest(ours.number)
+    except (VersionDamaged, VersionMissing):
+        return None
+    same_run = ours.run_key is not None and found.run_key == ours.run_key
+    same = same_run and found.is_made_of(ours.parent, ours.method, ours.config, ours.data_sha256)
+    return found if same else None
+
+
+def _owned(session: Session, attempt: Attempt | None) -> TrainingRun | None:
+    """Return the run of an attempt, held until the running transaction ends; None for no attempt.
+
+    Raises Cancelled if the run is no longer the attempt's.
+    """
+    if attempt is None:
+        return None
+    run = attempt.owned(session)
+    if run is None:
+        raise _cancelled()
+    return run
+
+
+def _cancelled() -> Exception:
+    from worker.training.shared.training_errors import Cancelled
+
+    return Cancelled("The run was cancelled before its version was recorded.")
 
 
 def _let_serve(session: Session, number: int, *, compare: bool) -> str | None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session, sessionmaker
 
-from app.db import TrainingRun, write_transaction
+from app.db import TrainingRun, Version, write_transaction
 from app.services.training import runs
 from app.services.training.rebuilds import labelled_pairs
 from app.services.training.rebuilds.labelled_pairs import Pair
@@ -96,6 +96,12 @@ class Attempt:
     def owned(self, session: Session) -> TrainingRun | None:
         """Return the run, within the caller's transaction, if it is still this attempt's."""
         return runs.owned(session, self.run_id, self.number)
+
+    def intended_version(self) -> int | None:
+        """Return the number under which an earlier attempt was about to publish, None if none was or it is taken."""
+        with self.sessions() as session:
+            number = runs.get(session, self.run_id).intended_version
+            return None if number is None or session.get(Version, number) is not None else number
 
     def keep_read(self, ids: Iterable[int], pairs: Sequence[Pair], comes_with_mellow: Callable[[str], bool]) -> None:
         """Keep the ids of the judgments that the run learns from and the pairs labelled for it, if it is still ours."""

@@ -26,4 +26,4 @@ class Studio:
     def of(cls, settings: Settings) -> Studio:
         """Return the studio of these settings."""
         sessions = make_sessions(settings.database_url)
-        return cls(settings, sessions, open_store(settings), JobQueue(settings.redis_url))
+        return cls(settings, sessions, open_store(settings), JobQueue(settings.redis_url, settings.queue_prefix))

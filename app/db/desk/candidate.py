@@ -17,7 +17,9 @@ class Candidate(Base):
     """A rewrite, its place on the screen (0 is the first), its log-probability in nats and the version that wrote it.
 
     The version belongs to the candidate, not to the screen: two versions can be compared blind on one screen. The
-    log-probability is that of the version that served, so that those of one screen can be compared.
+    log-probability, at temperature 1, is that of the version that served. It is that of the sampling: in the manner in
+    which the text was written, with the probability of forbidden words, and of tokens outside the shortlist, shared
+    among the others. Texts joined from pieces and the cards of mixed screens are scored exactly.
     """
 
     __tablename__ = "candidates"

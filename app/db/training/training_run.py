@@ -74,6 +74,8 @@ class TrainingRun(Owned, Base):
     parent_version: Mapped[int | None] = mapped_column(ForeignKey("versions.number"))
     # Not a foreign key: versions refer to runs, and a cycle of foreign keys has no order of creation.
     produced_version: Mapped[int | None]
+    # The number under which its version is to be published, written before it is: each attempt tries that one first.
+    intended_version: Mapped[int | None]
     # The forgetting that it is part of, and the version that it makes again without what is forgotten.
     forgetting_id: Mapped[int | None] = mapped_column(ForeignKey("forgettings.id"), index=True)
     rebuilds: Mapped[int | None]

@@ -14,14 +14,17 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.context import mellow
 from app.domain_errors import Conflict, NotReady, NotSignedIn
 from app.extensions import db
+from app.runtime.queue import QueueTaken
 from app.services.people.authentication import common_key
 from app.services.system import system
 from app.services.training import overview, runs
+from app.services.training.course import untaken
 from app.version import VERSION
 
 blueprint = Blueprint("health", __name__)
 
 _AWAY = "The store of versions does not answer: nothing can be published, and the log says why."
+_NOT_TAKEN = "Run {} waits in the queue {}, from which no worker takes."
 _NOT_LOADED = "Version {} cannot be loaded: the System page says why."
 
 
@@ -35,7 +38,7 @@ def healthz() -> ResponseReturnValue:
 def readyz() -> ResponseReturnValue:
     """Check the database, the queue, the model and the disk; responds with 503 and what is wrong.
 
-    A store that does not answer is told, too, but makes nobody unready: what serves lies in the cache.
+    A store that does not answer and a run that no worker takes are told, too, but make nobody unready.
     """
     checks = {
         "database": _check(_database),
@@ -45,6 +48,7 @@ def readyz() -> ResponseReturnValue:
     }
     ready = all(reason is None for reason in checks.values())
     checks["store"] = _AWAY if mellow().store.trouble else None
+    checks["runs"] = _untaken() if checks["database"] is None else None
     state = mellow().serving.state
     body = {
         "status": "ready" if ready else "not ready",
@@ -69,6 +73,7 @@ def metrics() -> ResponseReturnValue:
         "mellow_preferences": ("Standing preference rows", counts.preferences),
         "mellow_new_judgments": ("Judgments with rows since the last successful run", counts.new_judgments),
         "mellow_active_runs": ("Training runs that wait or work", len(runs.queue(db.session()))),
+        "mellow_untaken_runs": ("Training runs that wait where no worker takes them", int(bool(_untaken()))),
         "mellow_serving_version": ("The version this process serves", mellow().serving.state.version or 0),
         "mellow_wanted_version": ("The version this process should serve", mellow().serving.state.wanted or 0),
     }
@@ -93,11 +98,18 @@ def _disk() -> str | None:
     return f"The disk is full: there is no room for {' and '.join(full)}." if full else None
 
 
+def _untaken() -> str | None:
+    run = untaken.first(db.session())
+    return _NOT_TAKEN.format(run.id, untaken.queue_of(run)) if run else None
+
+
 def _check(probe: Callable[[], object]) -> str | None:
     try:
         probe()
     except Conflict as refusal:
         return str(refusal)
+    except QueueTaken as taken:
+        return str(taken)
     except RedisError:
         return "The queue does not answer."
     except SQLAlchemyError:

@@ -23,10 +23,12 @@ from app.routes import table_view
 from app.routes.number_format import WORDS
 from app.routes.system import audit_words
 from app.routes.table_view import Column, Table
+from app.runtime.queue import QueueTaken
 from app.schemas.days import parse_day
 from app.services.people import accounts
 from app.services.system import audit, audit_copies, backups, system
 from app.services.system.backups import Backup
+from app.services.training.course import untaken
 from app.services.versions import live_comparison, versions
 from app.version import VERSION
 from app.words import N_, gettext
@@ -62,6 +64,8 @@ def page() -> ResponseReturnValue:
         **_queue(),
         parts=mellow().parts(),
         runs=system.waiting_runs(session),
+        untaken=untaken.first(session),
+        untaken_queue=untaken.queue_of,
         serving=versions.serving_number(session),
         compared=comparison.other_number if comparison else None,
         spaces=spaces,
@@ -179,14 +183,17 @@ def _queue() -> dict[str, Any]:
     """Return the state of the queue, its workers and the web processes, or a sentence if the queue is away."""
     queue = mellow().queue
     try:
+        queue.check()
         workers = [
             worker | {"since": worker["since"] and datetime.fromisoformat(worker["since"])}
             for worker in queue.workers()
         ]
         return {"processes": queue.reports(), "workers": workers, "depth": queue.depth(), "queue_problem": None}
+    except QueueTaken as taken:
+        problem = gettext(str(taken))
     except RedisError:
         problem = gettext("The queue does not answer: runs wait until it does, and what the processes do is not known.")
-        return {"processes": {}, "workers": [], "depth": None, "queue_problem": problem}
+    return {"processes": {}, "workers": [], "depth": None, "queue_problem": problem}
 
 
 def _storable(value: str) -> str:

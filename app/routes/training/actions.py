@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from flask import current_app
+from redis.exceptions import RedisError
 
 from app.access import user_id
 from app.context import mellow
@@ -39,6 +42,9 @@ def cancel_run(run_id: int) -> TrainingRun:
     """Cancel a run, and enqueue the next one if that was the first of the queue."""
     run = runs.cancel(db.session(), run_id, user_id())
     if not run.active:
+        if run.job_id is not None:
+            with suppress(RedisError):  # a worker that takes the job does nothing
+                mellow().queue.forget(run.job_id)
         _hand_out_next()
     return run
 

@@ -20,6 +20,7 @@ from app.routes.table_view import Column, Table
 from app.routes.training import who_clicked
 from app.routes.training.actions import cancel_run, request_run
 from app.routes.training.retrain_form import Form, filled_in, read
+from app.runtime.queue import QueueTaken
 from app.schemas.kinds import LARGEST_ID
 from app.services.system import first_steps
 from app.services.training import (
@@ -33,6 +34,7 @@ from app.services.training import (
     setting_labels,
 )
 from app.services.training.by_itself import rule
+from app.services.training.course import untaken
 from app.services.training.course.phases import Phase
 from app.services.training.course.progress import expected, progress
 from app.services.training.previews import Preview
@@ -166,7 +168,10 @@ def _preview(form: Form, method: str) -> Preview:
 def _queue() -> dict[str, Any]:
     problem, workers = None, 0
     try:
+        mellow().queue.check()
         workers = len(mellow().queue.workers())
+    except QueueTaken as taken:
+        problem = gettext(str(taken))
     except RedisError:
         problem = gettext("The queue does not answer: runs wait until it does.")
     session = db.session()
@@ -176,6 +181,8 @@ def _queue() -> dict[str, Any]:
         "courses": {run.id: progress(run, expected(session, run)) for run in queue},
         "in_words": previews.in_words,
         "workers": workers,
+        "untaken": untaken.first(session),
+        "untaken_queue": untaken.queue_of,
         "queue_problem": problem,
         "parts": mellow().parts(),
     }

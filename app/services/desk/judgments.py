@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Self
 
-from sqlalchemy import Connection, Table, bindparam, insert, select, update
+from sqlalchemy import Connection, Table, bindparam, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -198,8 +198,12 @@ _STANDING = Prebuilt(
     )
 )
 _NOT_SENT = frozenset({"id", "undone_at", "edited_features", "annotator", "import_id"})
-_ADD_JUDGMENT = PrebuiltInsert(_judgments, (c.name for c in _judgments.c if c.name not in _NOT_SENT))
-_ADD_PREFERENCES = Prebuilt(insert(_preferences), (c.name for c in _preferences.c if c.name != "id"))
+_ADD = PrebuiltInsert(
+    _judgments,
+    (c.name for c in _judgments.c if c.name not in _NOT_SENT),
+    _preferences.c.judgment_id,
+    (c.name for c in _preferences.c if c.name not in ("id", "judgment_id")),
+)
 
 
 def _own_screen(session: Session, rows: Sequence[Sequence[Any]], user_id: int, generation_id: int) -> _Screen:
@@ -233,13 +237,11 @@ def _add(
         "imported": False,
         "created_at": now(),
     }
-    number = _ADD_JUDGMENT.add(connection, values)
+    pair = {"prompt": yielded.prompt, "weight": yielded.weight}
+    rows = [{**pair, "chosen": chosen, "rejected": rejected} for chosen, rejected in yielded.pairs]
+    number = _ADD.add(connection, values, rows)
     if number is None:
         return None
-    if yielded.pairs:
-        pair = {"judgment_id": number, "prompt": yielded.prompt, "weight": yielded.weight}
-        rows = [{**pair, "chosen": chosen, "rejected": rejected} for chosen, rejected in yielded.pairs]
-        _ADD_PREFERENCES.run(connection, rows)
     announcement = {
         "id": number,
         "generation_id": sent.generation_id,

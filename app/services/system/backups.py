@@ -27,7 +27,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session
@@ -41,7 +41,9 @@ from app.words import gettext
 from models.model_errors import StoreAway
 from models.store.disk import flush
 from models.store.opening import open_store
-from models.store.remote.bucket import Bucket
+
+if TYPE_CHECKING:
+    from models.store.remote.bucket import Bucket
 
 log = logging.getLogger(__name__)
 
@@ -86,7 +88,7 @@ def kept(settings: Settings) -> list[Backup]:
     found = []
     sizes = {path.name: path.stat().st_size for path in (settings.home / FOLDER).glob("mellow-*.zip")}
     if settings.store_address:
-        stored = Bucket(settings.store_address).below(FOLDER)
+        stored = _bucket(settings.store_address).below(FOLDER)
         sizes |= {one.name.rpartition("/")[2]: one.size for one in stored}
     for name, size in sizes.items():
         if match := _NAME.fullmatch(name):
@@ -109,7 +111,7 @@ def obtain(settings: Settings, name: str) -> Path | BinaryIO:
     if path.is_file():
         return path
     file = tempfile.TemporaryFile(dir=settings.home)  # noqa: SIM115 - who asked for it closes it
-    for piece in Bucket(settings.store_address).stream(f"{FOLDER}/{name}"):
+    for piece in _bucket(settings.store_address).stream(f"{FOLDER}/{name}"):
         file.write(piece)
     file.seek(0)
     return file
@@ -162,7 +164,7 @@ def remove(session: Session, settings: Settings, name: str, by: int) -> None:
     if not any(name == backup.name for backup in kept(settings)):
         raise NotFound(gettext("There is no backup %(name)s.", name=name[:60]))
     if settings.store_address:
-        Bucket(settings.store_address).remove([f"{FOLDER}/{name}"])
+        _bucket(settings.store_address).remove([f"{FOLDER}/{name}"])
     if path.exists():
         path.unlink(missing_ok=True)
         flush(path.parent)
@@ -220,10 +222,16 @@ def _without_files(settings: Settings, numbers: Iterable[int]) -> tuple[int, ...
     return tuple(number for number in numbers if number not in there)
 
 
+def _bucket(address: str) -> Bucket:
+    from models.store.remote.bucket import Bucket  # with obstore four megabytes, which a folder of versions spares
+
+    return Bucket(address)
+
+
 def _move_to_store(address: str, path: Path) -> None:
     """Move a backup into the object store; raises Conflict if it does not answer, and then the backup stays here."""
     try:
-        Bucket(address).write(f"{FOLDER}/{path.name}", path)
+        _bucket(address).write(f"{FOLDER}/{path.name}", path)
     except StoreAway as error:
         raise Conflict(
             gettext("The backup is kept in %(folder)s alone: %(reason)s", folder=path.parent, reason=error)

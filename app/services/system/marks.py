@@ -3,17 +3,52 @@
 from __future__ import annotations
 
 import secrets
+from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import select, text, update
 from sqlalchemy.orm import Session
 
-from app.db import StudioSetting, insert_new
+from app.db import StudioSetting, insert_new, write_transaction
 
 QUEUE = "queue_mark"
 """Changes when an admin has changed the queue, and when judgments were deleted."""
 DELETIONS = "deletion_mark"
 """Changes when rows were deleted, or people in them renamed."""
+_STUDIO = "studio_mark"
+
+
+def studio(session: Session) -> str:
+    """Return what tells this studio from others: a mark, drawn at the first call, and which database holds it.
+
+    The mark alone would be the same in a copy of the database that another studio began with.
+    """
+    kept = read(session, _STUDIO)
+    if kept is None:
+        drawn = {"name": _STUDIO, "value": {"value": secrets.token_hex(8)}}
+        with write_transaction(session):
+            insert_new(session, StudioSetting, [drawn], StudioSetting.name)
+        kept = read(session, _STUDIO)
+    return f"{kept['value']} {_database(session)}"
+
+
+def _database(session: Session) -> str:
+    """Return what tells a database from its copies, the same on every machine, by whatever address that reaches it.
+
+    A standby that takes over from a PostgreSQL server counts as the same, and so does a copy of its files.
+    """
+    connection = session.connection()
+    if connection.dialect.name == "sqlite":
+        file = Path(str(connection.engine.url.database)).stat()
+        return f"{file.st_dev}-{file.st_ino}"
+    number, may_ask = connection.execute(
+        text(
+            "SELECT oid, has_function_privilege('pg_control_system()', 'execute')"
+            " FROM pg_database WHERE datname = current_database()"
+        )
+    ).one()
+    server = connection.scalar(text("SELECT system_identifier FROM pg_control_system()")) if may_ask else "server"
+    return f"{server}-{number}"
 
 
 def change(session: Session, name: str) -> None:

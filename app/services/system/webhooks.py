@@ -16,8 +16,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
+from weakref import WeakKeyDictionary
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, RootTransaction, insert, select, update
 from sqlalchemy.orm import Session
 
 from app.db import Prebuilt, Webhook, WebhookDelivery, now, write_transaction
@@ -47,6 +48,7 @@ _SUBSCRIBED = Prebuilt(
         Webhook.__table__.c.active, Webhook.__table__.c.removed_at.is_(None)
     )
 )
+_read: WeakKeyDictionary[RootTransaction, Sequence[Sequence[Any]]] = WeakKeyDictionary()
 
 
 def record(connection: Connection, event: str, data: Mapping[str, Any]) -> None:
@@ -60,10 +62,20 @@ def record(connection: Connection, event: str, data: Mapping[str, Any]) -> None:
     - ``comparison.finished``: ``id``, ``old``, ``new``, ``state``, ``outcome``, ``clicks``, ``reason``, ``by``
     """
     assert event in EVENTS, event
-    wanting = [number for number, events in _SUBSCRIBED.rows(connection, {}) if event in events]
+    wanting = [number for number, events in _subscribed(connection) if event in events]
     if wanting:
         moment = now()
         connection.execute(insert(WebhookDelivery), [_message(number, event, data, moment) for number in wanting])
+
+
+def _subscribed(connection: Connection) -> Sequence[Sequence[Any]]:
+    """Return the id and the events of each active webhook, read once in a transaction, as clicks share one."""
+    transaction = connection.get_transaction()
+    assert transaction is not None
+    known = _read.get(transaction)
+    if known is None:
+        known = _read[transaction] = _SUBSCRIBED.rows(connection, {})
+    return known
 
 
 def message(webhook: Webhook, event: str, data: Mapping[str, Any], moment: datetime) -> WebhookDelivery:

@@ -1,19 +1,23 @@
 """Versions whose files were published: recorded with the run that made them, also where its worker died in between.
 
-A worker renames a version's files into place inside the transaction that records them. If it is killed between the two,
+A worker renames a version's files into place before the transaction that records them. If it is killed between the two,
 the files lie in the store and no row names them. While the run is active its next attempt records them. What an ended
 run has left is recorded here: nothing is removed, since files that one database does not know may be another one's, or
 of a time after its backup.
+
+The database tells when there may be something to find: when a run has ended, or a version was recorded. Then the store
+is listed, and besides once in a while, for what nobody told of; and as long as the store is away, at each look.
 """
 
 from __future__ import annotations
 
 import logging
+import time
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.db import TrainingRun, Version, write_transaction
+from app.db import ACTIVE_STATUSES, TrainingRun, Version, write_transaction
 from app.services.training.reward import heads
 from app.services.versions import forgetting, learned, versions
 from models.model_errors import ModelError, StoreAway
@@ -21,6 +25,9 @@ from models.store.manifest import Manifest
 from models.store.store import HEAD_FILE, CheckpointStore
 
 log = logging.getLogger(__name__)
+
+LIST_SECONDS = 300.0
+"""The longest time between two listings of the store; each is a request that an object store charges for."""
 
 
 def record(session: Session, manifest: Manifest, location: str, head: bytes | None, run: TrainingRun | None) -> None:
@@ -43,13 +50,22 @@ class Leftovers:
     def __init__(self, store: CheckpointStore) -> None:
         self._store = store
         self._of_others: set[int] = set()
+        self._listed: tuple[int, ...] = ()
+        self._listed_at = 0.0
 
     def look(self, session: Session) -> None:
-        """Record what is found. Such a version does not serve; a person may promote or delete it.
+        """List the store if something has happened since, or some time has passed, and record what is found.
 
-        Raises StoreAway; the next look finds the same again.
+        Such a version does not serve; a person may promote or delete it. Raises StoreAway; the next look lists again.
         """
-        published = self._store.numbers()
+        happened = _happened(session)
+        if happened == self._listed and time.monotonic() < self._listed_at + LIST_SECONDS:
+            return
+        self._listed = ()
+        self._record_found(session, self._store.numbers())
+        self._listed, self._listed_at = happened, time.monotonic()
+
+    def _record_found(self, session: Session, published: list[int]) -> None:
         known = set(session.scalars(select(Version.number)))
         for number in published:
             if number in known or number in self._of_others:
@@ -70,7 +86,7 @@ class Leftovers:
     def _record_unless_active(self, session: Session, manifest: Manifest, run: TrainingRun) -> None:
         head = self._store.read(manifest, HEAD_FILE)
         with write_transaction(session):
-            # A worker that publishes holds its run's row: what is unrecorded now was not left by a living one.
+            # A worker publishes while its run is active: what is unrecorded now was not left by a living one.
             session.refresh(run, with_for_update=True)
             if run.active or session.get(Version, manifest.number) is not None:
                 return
@@ -78,6 +94,12 @@ class Leftovers:
             found = f"Version {manifest.number}, published by a worker that died, was found and recorded."
             run.log = f"{run.log}\n{found}".lstrip()
         log.warning("Run %d: %s", run.id, found)
+
+
+def _happened(session: Session) -> tuple[int, ...]:
+    """Return what grows when a run ends or a version is recorded: how many of each there are."""
+    ended = select(func.count(TrainingRun.id)).where(TrainingRun.status.not_in(ACTIVE_STATUSES))
+    return session.scalar(ended) or 0, session.scalar(select(func.count(Version.number))) or 0
 
 
 def _run_of(session: Session, manifest: Manifest) -> TrainingRun | None:

@@ -243,9 +243,14 @@ def owned(session: Session, run_id: int, attempt: int) -> TrainingRun | None:
 
 
 def succeed(session: Session, run: TrainingRun, produced_version: int, note: str | None) -> None:
-    """End a run as succeeded, within the caller's transaction; `note` says why its version was not promoted, if so."""
+    """End a run as succeeded, within the caller's transaction; `note` says why its version was not promoted, if so.
+
+    The next run of the same forgetting starts from its version, or is cancelled if this one was to be cancelled.
+    """
     run.produced_version, run.note = produced_version, note
     run.step = run.total_steps
+    if run.cancel_requested_at is not None:
+        _end_next(session, run, RunStatus.CANCELLED)  # after which none waits
     for following in _next_of(session, run)[:1]:
         following.parent_version = produced_version
         if "version" in following.config:  # where initial training starts from
@@ -297,8 +302,13 @@ def _end(session: Session, run: TrainingRun, status: RunStatus, error: str | Non
     told = ("id", "method", "status", "parent_version", "produced_version", "error", "note")
     webhooks.record(session.connection(), webhooks.RUN_FINISHED, {name: getattr(run, name) for name in told})
     if status != RunStatus.SUCCEEDED:
-        for following in _next_of(session, run)[:1]:  # whose end is that of those after it
-            _end(session, following, status, f"Run {run.id}, from whose version it was to start, {_ENDED[status]}.")
+        _end_next(session, run, status)
+
+
+def _end_next(session: Session, run: TrainingRun, status: RunStatus) -> None:
+    """End the next run of the same forgetting, whose end is that of those after it."""
+    for following in _next_of(session, run)[:1]:
+        _end(session, following, status, f"Run {run.id}, from whose version it was to start, {_ENDED[status]}.")
 
 
 def _next_of(session: Session, run: TrainingRun) -> list[TrainingRun]:

@@ -79,8 +79,8 @@ class Bucket:
         """Write an object unless there is one of that name; return whether it now holds exactly `body`.
 
         That is so, too, if only the answer to an earlier attempt was lost. Raises StoreAway if it is not known whether
-        the object was written: it may still appear, and calling this again finds out. That takes seconds at most,
-        since a version is published while its database waits.
+        the object was written: it may still appear, and calling this again finds out. That takes seconds at most, so
+        that whoever waits hears of it.
         """
         deadline = time.monotonic() + _CREATE_SECONDS
         for left in reversed(range(_CREATE_TRIES)):

@@ -43,12 +43,15 @@ def run(app: Flask, *arguments: str, said: str = "") -> Result:
 
 
 @pytest.mark.long
-def test_migrations_are_run_by_flask_db(tmp_path: Path, queue_url: str) -> None:
+def test_migrations_are_run_by_prepare_and_by_flask_db(tmp_path: Path, queue_url: str) -> None:
     home = tmp_path / "home"
-    app = create_app(new_settings(home, redis_url=queue_url))
-    assert run(app, "db", "-x", "anything", "upgrade").exit_code == 0
+    settings = new_settings(home, redis_url=queue_url)
+    app = create_app(replace(settings, admin_email="ada@example.org", admin_password="a calm password"))
+    assert run(app, "prepare").exit_code == 0
     with closing(sqlite3.connect(home / "mellow.db")) as database:
         assert database.execute("SELECT count(*) FROM alembic_version").fetchone() == (1,)
+        assert database.execute("SELECT email FROM users").fetchall() == [("ada@example.org",)]
+    assert run(app, "db", "-x", "anything", "upgrade").exit_code == 0
     assert "No such command 'nonsense'" in run(app, "db", "nonsense").stderr
     dispose(app)
 
@@ -351,6 +354,18 @@ def test_ensure_admin_makes_the_account_that_the_environment_names(app: Flask, s
     assert (user.email, user.role) == ("ada@example.org", "admin")
     assert Person(app, user.id, user.email, "a token of sixteen or more").call("GET", "/versions").status_code == 200
     assert not named.setup_token_path.exists()
+
+
+def test_a_start_on_the_queue_of_another_studio_that_runs_is_refused(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queue = parts(app).queue
+    with Redis.from_url(parts(app).settings.redis_url) as redis:
+        redis.set("mellow:studio", "another", ex=50)
+    monkeypatch.setattr("app.cli.click.echo", lambda _waits, err: queue.claim("another"))
+    refused = run(app, "ensure-admin")
+    assert refused.exit_code == 1
+    assert "Error: Another studio that runs uses this queue: give each its own QUEUE_PREFIX" in refused.stderr
 
 
 def test_a_token_of_the_environment_that_was_revoked_is_told_of(app: Flask, session: Session) -> None:

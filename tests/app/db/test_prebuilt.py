@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,9 @@ from sqlalchemy import Connection, Engine, bindparam, create_engine, insert, sel
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 
-from app.db import ENGINE_OPTIONS, Base, Prebuilt, PrebuiltInsert, User, Webhook
+from app.config import Settings
+from app.db import ENGINE_OPTIONS, Base, Prebuilt, PrebuiltInsert, RecoveryCode, User, Webhook
+from tests.postgres import end_connections
 
 MOMENT = datetime(2026, 5, 4, 3, 2, 1, 600, tzinfo=UTC)
 USERS: Any = User.__table__
@@ -29,6 +31,8 @@ PERSON = {
     "created_at": MOMENT,
 }
 ADD_USER = PrebuiltInsert(USERS, PERSON)
+CODES: Any = RecoveryCode.__table__
+ADD_WITH_CODES = PrebuiltInsert(USERS, PERSON, CODES.c.user_id, ("code_hash", "used_at"))
 ALL_USERS = select(*(USERS.c[name] for name in ("id", *PERSON))).order_by(USERS.c.id)
 
 
@@ -141,3 +145,81 @@ def test_a_table_that_is_not_there_raises_as_sqlalchemy_does_and_gives_the_conne
             Prebuilt(select(WEBHOOKS.c.id)).read(session, {})
 
         assert engine.pool.checkedout() == 0  # type: ignore[attr-defined]
+
+
+CODES_OF_TWO: list[dict[str, Any]] = [{"code_hash": "z", "used_at": None}, {"code_hash": "a", "used_at": MOMENT}]
+
+
+def test_a_row_takes_those_of_another_table_along_in_their_order(connection: Connection) -> None:
+    number = ADD_WITH_CODES.add(connection, PERSON, CODES_OF_TWO)
+
+    codes = connection.execute(select(CODES.c.user_id, CODES.c.code_hash, CODES.c.used_at).order_by(CODES.c.id)).all()
+    assert [tuple(code) for code in codes] == [(number, "z", None), (number, "a", MOMENT)]
+    assert ADD_WITH_CODES.add(connection, PERSON, CODES_OF_TWO) is None
+    assert len(connection.execute(select(CODES.c.id)).all()) == 2
+
+
+@pytest.fixture
+def postgres(postgres_url: str) -> Iterator[Engine]:
+    """The tables of people in PostgreSQL."""
+    engine = create_engine(Settings.from_env({"DATABASE_URL": postgres_url}).database_url, **ENGINE_OPTIONS)
+    Base.metadata.create_all(engine, [USERS, CODES])
+    yield engine
+    engine.dispose()
+
+
+def test_on_postgresql_too_rows_are_written_and_read_as_sqlalchemy_does(postgres: Engine) -> None:
+    with postgres.connect() as connection:
+        number = ADD_WITH_CODES.add(connection, PERSON, CODES_OF_TWO)
+        assert ADD_WITH_CODES.add(connection, PERSON, CODES_OF_TWO) is None
+        (seen,) = Prebuilt(ALL_USERS).rows(connection, {})
+        codes = connection.execute(select(CODES.c.user_id, CODES.c.code_hash, CODES.c.used_at).order_by(CODES.c.id))
+        other = ADD_WITH_CODES.add(connection, PERSON | {"email": "bo@example.org"})
+        with pytest.raises(IntegrityError):
+            ADD_WITH_CODES.add(connection, PERSON | {"role": "king", "email": "cy@example.org"})
+
+    assert tuple(seen) == (number, *PERSON.values())
+    assert [tuple(code) for code in codes] == [(number, "z", None), (number, "a", MOMENT)]
+    assert other not in (None, number)
+
+
+def test_on_postgresql_reading_without_a_transaction_opens_none_and_outlives_a_lost_connection(
+    postgres: Engine,
+) -> None:
+    find = Prebuilt(select(USERS.c.id).where(USERS.c.email == bindparam("email")))
+    with Session(postgres) as session:
+        before = find.read(session, {"email": "ada@example.org"})
+        with postgres.begin() as connection:
+            number = ADD_USER.add(connection, PERSON)
+        after = find.read(session, {"email": "ada@example.org"})
+        end_connections(postgres)
+        again = find.read(session, {"email": "ada@example.org"})
+
+        assert ([*before], [*after], [*again]) == ([], [(number,)], [(number,)])
+        assert not session.in_transaction()
+        assert postgres.pool.checkedout() == 0  # type: ignore[attr-defined]
+    with postgres.connect() as connection:  # a connection that has read alone begins transactions as the others do
+        ADD_USER.add(connection, PERSON | {"email": "bo@example.org"})
+    with Session(postgres) as session:
+        assert [*find.read(session, {"email": "bo@example.org"})] == []
+
+
+def test_on_postgresql_a_transaction_whose_connection_is_lost_can_be_closed_and_the_next_one_works(
+    postgres: Engine,
+) -> None:
+    find = Prebuilt(select(USERS.c.id).where(USERS.c.email == bindparam("email")))
+    ada = {"email": "ada@example.org"}
+    uses: list[Callable[[Session], object]] = [
+        lambda session: find.read(session, ada),
+        lambda session: Prebuilt(insert(USERS), PERSON).run(session.connection(), [PERSON]),
+    ]
+    for use in uses:
+        with Session(postgres) as session:  # what the end of a request does is to close it
+            session.connection()
+            end_connections(postgres)
+            with pytest.raises(OperationalError) as told:
+                use(session)
+            assert told.value.connection_invalidated
+        with Session(postgres) as session:
+            session.connection()
+            assert [*find.read(session, ada)] == []

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from flask import Flask
 from sqlalchemy import Connection, Engine, create_engine, event, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import IntegrityError, OperationalError
 
-from app.db import ENGINE_OPTIONS
+from app.config import Settings
+from app.db import ENGINE_OPTIONS, shared_commits
+from app.db import engine as engine_module
 from app.db.shared_commits import MOST_SHARED, SharedCommits
+from tests.postgres import end_connections
 
 WRITERS = 24
 
@@ -176,10 +178,127 @@ def test_no_transaction_grows_without_end(engine: Engine) -> None:
     assert commits == 2
 
 
-def test_in_postgresql_each_write_has_a_transaction_of_its_own(postgres_app: Flask) -> None:
-    from app.extensions import db
+@pytest.fixture
+def postgres(postgres_url: str) -> Iterator[Engine]:
+    """The same table in PostgreSQL."""
+    engine = create_engine(Settings.from_env({"DATABASE_URL": postgres_url}).database_url, **ENGINE_OPTIONS)
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE said (word TEXT UNIQUE NOT NULL)"))
+    yield engine
+    engine.dispose()
 
-    with postgres_app.app_context():
-        shared = SharedCommits(db.engine)
-        assert shared._most == 1
-        assert shared.run(lambda connection: connection.execute(text("SELECT 7")).scalar()) == 7
+
+def test_on_postgresql_writes_share_a_commit_and_one_that_fails_takes_no_other_along(postgres: Engine) -> None:
+    words: list[str | None] = [f"word {number}" for number in range(WRITERS)]
+    outcomes, commits = all_at_once(postgres, words)
+    assert (outcomes, commits, said(postgres)) == (words, 1, set(words))
+
+    others: list[str | None] = ["one", None, "word 3", "two"]
+    outcomes, _ = all_at_once(postgres, others)
+    assert [isinstance(outcome, Exception) for outcome in outcomes] == [False, True, True, False]
+    assert said(postgres) == {*words, "one", "two"}
+
+
+def test_on_postgresql_a_write_that_waits_for_another_transaction_keeps_no_other_waiting(postgres: Engine) -> None:
+    with postgres.begin() as other:
+        other.execute(text("INSERT INTO said VALUES ('held')"))
+        shared = SharedCommits(postgres)
+        begun, go_on = threading.Event(), threading.Event()
+
+        def hold(_connection: Connection) -> None:
+            begun.set()
+            assert go_on.wait(30)
+
+        first = threading.Thread(target=lambda: shared.run(hold))
+        first.start()
+        assert begun.wait(30)
+        refused: list[Exception] = []
+
+        def wait() -> None:
+            try:
+                shared.run(say("held"))
+            except IntegrityError as error:
+                refused.append(error)
+
+        waits = threading.Thread(target=wait)
+        free = threading.Thread(target=lambda: shared.run(say("free")))
+        for thread in (waits, free):
+            thread.start()
+        while len(shared._waiting) < 2:
+            threading.Event().wait(0.001)
+        go_on.set()
+        first.join()
+        free.join(30)
+        assert said(postgres) == {"free"}
+        assert waits.is_alive()
+    waits.join(30)
+    assert len(refused) == 1
+    assert said(postgres) == {"free", "held"}
+
+
+def test_on_postgresql_a_write_that_waits_and_came_alone_keeps_no_later_one_waiting(postgres: Engine) -> None:
+    shared = SharedCommits(postgres)
+    outcomes: list[object] = []
+
+    def run(word: str) -> None:
+        try:
+            outcomes.append(shared.run(say(word)))
+        except IntegrityError as error:
+            outcomes.append(type(error))
+
+    waits, free = (threading.Thread(target=run, args=(word,)) for word in ("held", "free"))
+    with postgres.begin() as other:
+        other.execute(text("INSERT INTO said VALUES ('held')"))
+        waits.start()
+        while not shared._led:
+            threading.Event().wait(0.001)
+        free.start()
+        free.join(10)
+        assert outcomes == ["free"]
+        assert waits.is_alive()
+    waits.join(10)
+    free.join(10)
+    assert outcomes == ["free", IntegrityError]
+
+
+def test_on_postgresql_a_transaction_that_took_its_time_leaves_the_others_to_the_next(
+    postgres: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shared_commits, "LOCK_MILLISECONDS", 0)
+    outcomes, commits = all_at_once(postgres, ["a", "b", "c"])
+    assert (outcomes, commits) == (["a", "b", "c"], 3)
+    assert said(postgres) == {"a", "b", "c"}
+
+
+def test_on_postgresql_a_lost_connection_costs_no_write(postgres: Engine) -> None:
+    """The server ends every connection of the pool; the next writes and those that share a commit are stored."""
+    shared = SharedCommits(postgres)
+    shared.run(say("before"))
+    end_connections(postgres)
+    assert shared.run(say("alone")) == "alone"
+    end_connections(postgres)
+    outcomes, _ = all_at_once(postgres, ["a", "b", "c"])
+    assert outcomes == ["a", "b", "c"]
+    assert said(postgres) == {"before", "alone", "a", "b", "c"}
+
+
+def test_when_postgresql_is_away_each_write_fails_with_one_error_and_later_ones_are_stored(postgres: Engine) -> None:
+    away = create_engine(postgres.url.update_query_dict({"host": "/nowhere"}), **ENGINE_OPTIONS)
+    shared, errors = SharedCommits(away), list[Exception]()
+    for word in ("a", "b"):
+        with pytest.raises(OperationalError) as told:
+            shared.run(say(word))
+        errors.append(told.value)
+    assert len(errors) == 2
+    assert SharedCommits(postgres).run(say("c")) == "c"
+
+
+def test_a_connection_that_postgresql_ended_meanwhile_is_replaced_before_anything_uses_it(
+    postgres: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with postgres.connect() as connection:
+        connection.execute(text("SELECT 1"))
+    end_connections(postgres)
+    monkeypatch.setattr(engine_module, "KNOWN_SECONDS", 0.0)
+    with postgres.connect() as connection:
+        assert connection.execute(text("SELECT 7")).scalar_one() == 7

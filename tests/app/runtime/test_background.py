@@ -12,7 +12,8 @@ import pytest
 from flask import Flask
 from sqlalchemy.orm import Session
 
-from app import create_app, ensure_serving_started
+from app import create_app
+from app.assembly import ensure_serving_started
 from app.db import LiveComparison, RunStatus, TrainingRun, write_transaction
 from app.runtime import background, rescue
 from app.services.exchange.incoming.shared_uploads import uploads_of

@@ -101,6 +101,27 @@ def test_a_run_whose_worker_died_comes_before_those_that_were_asked_for_later(se
     assert queue.handed_out == [(run_id, 2)]
 
 
+def test_a_run_says_from_which_queue_no_worker_takes_and_no_more_once_one_does(session: Session) -> None:
+    factories.run(session, method="sft", job_id="train-1-1")
+    factories.run(session, wish="another")
+    queue, found = Queue("train-1-1"), ["gpu", None]
+    looks = Looks(session, queue.has_job, queue.enqueue, untaken=lambda _job: found[0])
+    looks.for_seconds(9)
+    first, behind = runs.queue(session)
+    assert (first.stage, behind.stage) == ("queued", "queued"), "a worker may just start"
+    looks.once()
+    session.refresh(first)
+    assert (first.stage, behind.stage) == ("waiting: no worker takes from gpu", "queued")
+    looks_at_anew = Looks(session, queue.has_job, queue.enqueue, untaken=lambda _job: found[0])
+    looks_at_anew.once()
+    session.refresh(first)
+    assert first.stage == "waiting: no worker takes from gpu", "a process that has just begun knows no better"
+    found.pop(0)
+    looks.once()
+    session.refresh(first)
+    assert first.stage == "queued"
+
+
 def test_a_worker_that_was_silent_for_less_than_a_minute_is_left_alone(session: Session) -> None:
     run_id = running(session)
     queue = Queue(f"train-{run_id}-1")
@@ -263,7 +284,8 @@ import sys, time
 from app.db import make_sessions
 from app.runtime import rescue
 rescue.SILENCE_SECONDS, rescue.WITHOUT_JOB_SECONDS, rescue.LONGEST_PAUSE_SECONDS = 0.6, 0.6, 0.3
-found = rescue.Rescue(lambda job: True, lambda run, attempt, gpu: f"train-{run}-{attempt}", lambda key: False)
+enqueue = lambda run, attempt, gpu: f"train-{run}-{attempt}"
+found = rescue.Rescue(lambda job: True, enqueue, lambda key: False, lambda job: None)
 sessions, before = make_sessions(sys.argv[1]), time.time()
 print("looking", flush=True)
 while True:

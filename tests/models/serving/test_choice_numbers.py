@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from models.reward.features import SIZE, Array, Verdict, guess
+from models.reward.features import SIZE, Array, MeasuredRewrite, Verdict, features, guess
 from models.reward.head import Head, fit
 from models.reward.judgments import JudgedScreen
 from models.serving import choosing, head_choice
@@ -148,16 +148,15 @@ def test_the_judge_reads_the_eight_best_by_what_is_known_and_three_times_what_is
         rewrites = [Rewrite(text, -2 * chance.random()) for text in dict.fromkeys(words)]
         neutral |= {one.text: chance.random() for one in rewrites} | {rewrites[0].text: 0.0}
         judged |= {one.text: (0.5, 0.5) for one in rewrites}
-        found = [neutral[one.text] for one in rewrites]
-        rows = head_choice._features("rude", rewrites, found, [None] * len(rewrites))
+        rows = features(
+            "rude",
+            [MeasuredRewrite(one.text, one.mean_log_probability, neutral[one.text], None) for one in rewrites],
+        )
         known = [0.1 * one.mean_log_probability + 0.67 * math.log(max(neutral[one.text], 1e-9)) for one in rewrites]
         promise = guess(rows) + known + 3.0 * head_choice._preferred(by, rows, range(len(rewrites)))
         best = set(np.argsort(-promise, kind="stable")[:8])
         read = head_choice.options("rude", rewrites, by)
         assert [one.text for one in read] == [one.text for place, one in enumerate(rewrites) if place in best]
-    assert head_choice._known_quality(rewrites[:1], [0.0])[0] == pytest.approx(
-        0.1 * rewrites[0].mean_log_probability + 0.67 * math.log(1e-9)
-    )
 
 
 @pytest.mark.parametrize(("share", "read"), [(0.99, "liked"), (1.01, "likely")])
@@ -171,7 +170,7 @@ def test_what_is_liked_counts_three_times_before_the_judge_reads(
     likings = dict.fromkeys("abcdefg", 1.0) | {"liked": 0.9, "likely": 0.1}
     neutral |= dict.fromkeys(likings, 1.0)
     judged |= dict.fromkeys(likings, (0.5, 0.5))
-    monkeypatch.setattr(head_choice, "guess", lambda rows: np.zeros(len(rows)))
+    monkeypatch.setattr(choosing, "guess", lambda rows: np.zeros(len(rows)))
     monkeypatch.setattr(head_choice, "_preferred", lambda *_: np.array([*likings.values()]))
     unlikely = -share * 3.0 * (0.9 - 0.1) / 0.1
     rewrites = [Rewrite(text, unlikely if text == "liked" else 0.0) for text in likings]

@@ -12,13 +12,16 @@ from safetensors.numpy import save_file
 
 from models.model_errors import LoadError
 from models.reward.features import Verdict
+from models.serving import choosing
 from models.serving.choosing import (
+    READ_WITHOUT_HEAD,
     Reading,
     Rewrite,
     choose,
     enough,
     is_polite,
     least_neutral_spellings,
+    promising_and_different,
     qualities,
     repetition,
     rude_words,
@@ -164,36 +167,51 @@ def naively(source: str, rewrites: Sequence[Rewrite], wanted: int) -> list[int]:
     return chosen
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("source", [SOURCE, "thank you for the plan"])
-def test_to_know_only_bounds_at_first_changes_no_choice_and_spares_asking(source: str) -> None:
+def test_the_choice_is_what_its_definition_says(source: str) -> None:
     dice = random.Random(5)
+    for _ in range(10):
+        rewrites = invented_rewrites(source, 9, dice)
+        assert choose(source, rewrites, 3) == naively(source, rewrites, 3)
+
+
+def invented_rewrites(source: str, number: int, dice: random.Random) -> list[Rewrite]:
+    """Return the text itself and as many strings of words, each as likely as the dice say."""
     vocabulary = [*words(source), *words("please stop it, that is not right and the plan is wrong")]
-    asked = 0
-    for _ in range(60):
-        drawn = (" ".join(dice.choices(vocabulary, k=dice.randint(2, 9))) for _ in range(9))
-        texts = list(dict.fromkeys([source, *drawn]))
-        exact = [Rewrite(text, -dice.random() * 3) for text in texts]
-        bounds = [
-            Rewrite(one.text, min(0.0, one.mean_log_probability + dice.random() * slack), exact=slack == 0)
-            for one in exact
-            for slack in (dice.choice([0, 0.2, 9.0]),)
-        ]
-
-        def score(places: Sequence[int], exact: list[Rewrite] = exact) -> list[float]:
-            nonlocal asked
-            asked += len(places)
-            return [exact[place].mean_log_probability for place in places]
-
-        assert choose(source, bounds, 3, score) == naively(source, exact, 3)
-    assert asked < 60 * 10 / 2
+    drawn = (" ".join(dice.choices(vocabulary, k=dice.randint(2, 9))) for _ in range(number))
+    return [Rewrite(text, -dice.random() * 3) for text in dict.fromkeys([source, *drawn])]
 
 
-def test_beside_the_copy_of_a_polite_text_bounds_are_no_likelihoods() -> None:
-    polite = "thank you for the lovely dinner"
-    exact = {polite: -0.1, "thank you for the dinner": -2.5, "thank tank for the blue dinner": -0.2}
-    rewrites = [Rewrite(text, 0.0, exact=False) for text in exact]
-    assert choose(polite, rewrites, 2, lambda places: [[*exact.values()][place] for place in places]) == [0, 2]
+GOOD = [
+    "your plan will never work",
+    "this is not going to happen",
+    "i do not believe in it",
+    "that idea seems no good to me",
+    "please never try",
+    "nobody would accept what we heard",
+]
+
+
+def test_the_most_promising_ones_are_polite_and_whole_and_stay_in_their_order() -> None:
+    poor = ["you stupid idiot", "your stupid plan will never work", "your plan \N{REPLACEMENT CHARACTER}"]
+    rewrites = [Rewrite(text, -0.5) for text in (*poor, *GOOD)]
+    assert len(GOOD) == READ_WITHOUT_HEAD
+    assert promising_and_different(SOURCE, rewrites) == rewrites[len(poor) :]
+
+
+def test_of_rewrites_that_promise_as_much_those_are_read_that_repeat_least(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(choosing, "before_reading", lambda source, rewrites: (None, np.zeros(len(rewrites))))
+    again = ["your plan will never ever work", "this is not going to happen now"]
+    rewrites = [Rewrite(text, -0.5) for text in (*GOOD, *again)]
+    assert promising_and_different(SOURCE, rewrites) == rewrites[: len(GOOD)]
+
+
+def test_few_rewrites_are_all_promising_and_a_copy_of_a_polite_text_always_is() -> None:
+    polite = "thank you for the plan"
+    rewrites = invented_rewrites(polite, 12, random.Random(1))
+    unlikely = [Rewrite(polite, -9.0), *rewrites[1:]]
+    assert promising_and_different(polite, unlikely)[0] == unlikely[0]
+    assert promising_and_different(polite, unlikely[:READ_WITHOUT_HEAD]) == unlikely[:READ_WITHOUT_HEAD]
 
 
 def test_the_least_neutral_word_of_a_text() -> None:

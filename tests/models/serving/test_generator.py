@@ -140,11 +140,23 @@ def test_log_probabilities_are_those_of_transformers(published: CheckpointStore)
     assert exact.log_probabilities([], []) == []
 
 
-def test_each_candidate_carries_its_own_log_probability(generator: Generator) -> None:
-    screen = generator.generate(TEXT, Sampling())
-    alone = [generator.log_probabilities([TEXT], [candidate.text])[0] for candidate in screen.candidates]
-    assert [candidate.log_probability for candidate in screen.candidates] == pytest.approx(alone, abs=1e-3)
-    assert len(set(alone)) == 3
+def test_each_candidate_carries_the_log_probability_that_it_was_sampled_with(
+    published: CheckpointStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    generator = load(published, seed=5)
+    drawn: dict[str, float] = {}
+    draw = generator._draw
+
+    def noted(wanted: Draw) -> Drawn:
+        found = draw(wanted)
+        drawn.update({sample.text: sample.log_probability for sample in found.samples})
+        return found
+
+    monkeypatch.setattr(generator, "_draw", noted)
+    monkeypatch.setattr(generator, "log_probabilities", lambda prompts, completions: [1 / 0 for _ in prompts])
+    for candidate in generator.generate(TEXT, Sampling()).candidates:
+        assert candidate.log_probability == pytest.approx(drawn[candidate.text])
+        assert candidate.log_probability < 0
 
 
 def test_a_text_that_fills_the_model_is_read_and_one_token_more_is_not(generator: Generator) -> None:

@@ -14,7 +14,7 @@ from models.reward.head import Head, fit
 from models.reward.judgments import JudgedScreen
 from models.serving import choosing, head_choice
 from models.serving.choosing import Rewrite
-from models.serving.head_choice import READ, READ_OF_POOL, options, pick, pools, prefer, read
+from models.serving.head_choice import READ_OF_POOL, READ_WITH_HEAD, options, pick, pools, prefer, read
 from models.serving.pool import Option
 
 SOURCE = "your stupid plan will never work"
@@ -117,7 +117,7 @@ def test_the_judge_reads_the_most_promising_ones(monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr(choosing, "read", noted)
     found = options(SOURCE, rewrites, head())
-    assert len(found) == len(read) == READ < len(rewrites)
+    assert len(found) == len(read) == READ_WITH_HEAD < len(rewrites)
     assert "you stupid stupid idiot moron" not in read
     assert [one.text for one in found] == [one.text for one in rewrites if one.text in set(read)]
     assert all(one.features.shape == (SIZE,) and 0 <= one.quality <= 1 for one in found)

@@ -108,14 +108,17 @@ def test_without_news_of_the_move_the_next_poll_sees_it(studio: Studio, monkeypa
 def test_whoever_had_the_old_version_finishes_with_it_and_then_it_is_gone(studio: Studio) -> None:
     studio.serving.refresh()
     old = current(studio)
-    gone = weakref.ref(old)
+    gone = weakref.ref(old), weakref.ref(old._engine)
     studio.wanted = 2
     studio.serving.refresh()
     assert current(studio).version == 2
     assert len(old.generate("you are stupid", Sampling()).candidates) == 3
-    del old
-    gc.collect()
-    assert gone() is None
+    gc.disable()
+    try:
+        del old
+        assert [one() for one in gone] == [None, None], "at once, not when the garbage collector looks next"
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize(

@@ -65,10 +65,7 @@ class Drawing(Generator):
             drawn = self.chance.choices(self.texts, self.weights, k=draw.count) if self.texts else []
             before = {text for texts in found for text in texts} if self.unlike else set()
             found.append([text for text in dict.fromkeys(drawn) if text not in before])
-        sets = tuple(
-            tuple(Sample(text, 0.0, exact=False, drawn=-0.5 * len(text.split()) - self.version) for text in texts)
-            for texts in found
-        )
+        sets = tuple(tuple(Sample(text, -0.5 * len(text.split()) - self.version) for text in texts) for texts in found)
         return Drawn(sets, call=len(self.asked), place=0)
 
 

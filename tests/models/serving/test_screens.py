@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from models.reward.features import SIZE
+from models.reward.features import NAMED, SIZE
 from models.reward.head import Head, fit
 from models.reward.judgments import JudgedScreen
 from models.serving import choosing
@@ -16,6 +16,7 @@ from models.serving.generator import Generator
 from models.store.store import SERVING_FOLDER, CheckpointStore
 
 TEXT = "you are a stupid idiot"
+LIKELIHOOD = [one.name for one in NAMED].index("likelihood")
 LONG = " ".join(["I have lived in this quiet town for thirty years and I like it."] * 3)
 
 
@@ -32,14 +33,14 @@ class Scripted(Generator):
         if not hasattr(self, "rounds"):
             return super()._draw(draw)  # the warm-up
         self.asked.append((draw.count, draw.temperature))
-        samples = tuple(Sample(text, 0.0, exact=False) for text in self.rounds.pop(0))
+        samples = tuple(Sample(text, -1.0) for text in self.rounds.pop(0))
         return Drawn((samples,), call=len(self.asked), place=0)
 
     def _found(self, source: Tokens, beam_size: int, forbidden: frozenset[Tokens]) -> tuple[Sample, ...]:
         if not hasattr(self, "rounds"):
             return super()._found(source, beam_size, forbidden)
         self.searched.append(forbidden)
-        return tuple(Sample(text, 0.0, exact=False) for text in self.found)
+        return tuple(Sample(text, -1.0) for text in self.found)
 
 
 @pytest.fixture
@@ -217,7 +218,7 @@ def test_another_head_chooses_again_without_drawing(scripted: Scripted, head: He
     assert again.pool == first.pool
     assert {candidate.text for candidate in again.candidates} <= {option.text for option in first.pool}
     for candidate in again.candidates:
-        assert [candidate.log_probability] == pytest.approx(scripted.log_probabilities([TEXT], [candidate.text]))
+        assert candidate.log_probability == pytest.approx(-1.0)
     without = scripted.script(["you are wrong", "please stop", "no"]).generate(TEXT, Sampling())
     with pytest.raises(ValueError, match=r"^Nothing was kept to choose from\.$"):
         scripted.choose_again(TEXT, without, head)
@@ -226,14 +227,8 @@ def test_another_head_chooses_again_without_drawing(scripted: Scripted, head: He
 def test_a_screen_without_a_head_is_what_it_always_was(scripted: Scripted) -> None:
     drawn = ["you are wrong", "please stop", "no, that is not right", "I see it otherwise", "I disagree"]
     screen = scripted.script(drawn).generate(TEXT, Sampling())
-    rewrites = [choosing.Rewrite(text, 0.0, exact=False) for text in drawn]
-
-    def score(places: Sequence[int]) -> list[float]:
-        found = scripted.log_probabilities([TEXT] * len(places), [drawn[place] for place in places])
-        lengths = [len(scripted._engine.encode(drawn[place])) + 1 for place in places]
-        return [value / length for value, length in zip(found, lengths, strict=True)]
-
-    expected = {drawn[place] for place in choosing.choose(TEXT, rewrites, 3, score)}
+    rewrites = [choosing.Rewrite(text, -1.0 / scripted.length(text)) for text in drawn]
+    expected = {drawn[place] for place in choosing.choose(TEXT, rewrites, 3)}
     assert {candidate.text for candidate in screen.candidates} == expected
     assert screen.pool == ()
     assert all(candidate.probability == 1.0 for candidate in screen.candidates)
@@ -246,4 +241,5 @@ def test_every_card_carries_its_features(scripted: Scripted) -> None:
         assert screen.candidates
         shown = [candidate.text for candidate in screen.candidates]
         for candidate, row in zip(screen.candidates, scripted.features(text, shown), strict=True):
-            assert candidate.features == pytest.approx(row, abs=0.3)
+            but_likelihood = np.delete(candidate.features, LIKELIHOOD)  # which is that of its sampling
+            assert but_likelihood == pytest.approx(np.delete(row, LIKELIHOOD), abs=0.3)

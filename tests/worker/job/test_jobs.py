@@ -17,7 +17,7 @@ from safetensors import SafetensorError
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.db import AuditEvent, Prompt, RewardHead, RunMetric, RunStatus, TrainingRun, Version, write_transaction
+from app.db import AuditEvent, Prompt, RewardHead, RunMetric, RunStatus, TrainingRun, Version, now, write_transaction
 from app.runtime.queue import TRAIN_JOB
 from app.services.desk import judgments
 from app.services.prompts import deletion
@@ -243,6 +243,17 @@ def test_a_version_that_an_earlier_attempt_published_is_taken_as_it_is(
     assert rows(session, Version)[1].sha256 == manifest.sha256
     assert serving(session) == 2
     assert rows(session, RunMetric) == [], "nothing was trained"
+
+
+def test_a_version_that_is_published_already_is_recorded_but_not_live_if_its_run_was_to_be_cancelled(
+    clicks: None, session: Session, store: CheckpointStore, published: CheckpointStore
+) -> None:
+    run_id = ask(session)
+    publish_unrecorded(session, store, published.folder(2))
+    only(session).cancel_requested_at = now()
+    session.commit()
+    jobs.train(run_id)
+    assert (only(session).status, only(session).produced_version, serving(session)) == ("succeeded", 2, 1)
 
 
 def test_a_version_of_a_run_of_the_same_id_in_another_database_is_not_taken_for_the_runs_own(

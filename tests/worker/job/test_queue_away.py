@@ -152,4 +152,6 @@ def test_what_a_worker_tells_of_itself_may_fail(waiting: StudioWorker, monkeypat
         patch.setattr(waiting.connection, "hset", fail)
         patch.setattr(waiting, "clean_registries", fail)
         waiting.heartbeat()
+        waiting.set_current_job_working_time(7)
         waiting.run_maintenance_tasks()
+    assert waiting.current_job_working_time == 7

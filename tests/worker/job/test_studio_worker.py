@@ -48,6 +48,12 @@ def test_a_worker_takes_jobs_from_the_queues_named(redis: Redis, named: list[str
     assert worker.queue_names() == taken
 
 
+def test_the_queues_of_a_studio_with_a_prefix_begin_with_it(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QUEUE_PREFIX", "one")
+    worker = StudioWorker(["gpu", "cpu"], connection=redis, serializer=JSONSerializer)
+    assert worker.queue_names() == ["one:gpu", "one:cpu"]
+
+
 def test_no_queue_of_a_pool_unpickles_what_is_in_it(redis: Redis) -> None:
     pooled = [Queue(name, connection=redis) for name in ("gpu", "cpu")]  # as RQ's pool of workers makes them
     worker = StudioWorker(pooled, connection=redis, serializer=JSONSerializer)

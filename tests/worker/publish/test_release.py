@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -18,12 +19,16 @@ from app.db import Forgetting, ForgettingKind, LiveComparison, TrainingRun, Vers
 from app.runtime.queue import JobQueue
 from app.services.prompts import studio_settings
 from app.services.training import runs
+from app.services.training.rebuilds import forgetting_runs
 from app.services.versions import versions
+from models.model_errors import StoreAway
 from models.store.manifest import Manifest
+from models.store.store import CheckpointStore
 from tests import factories
 from tests.studio import Person, parts, rows
 from worker.publish import release
 from worker.publish.release import Facts
+from worker.studio import patience
 from worker.studio.attempt import Attempt
 from worker.studio.studio import Studio
 from worker.training.shared.training_errors import Cancelled
@@ -172,12 +177,7 @@ def test_the_next_version_ends_a_comparison_and_is_compared_with_what_serves(
 def test_a_version_that_was_made_to_forget_is_not_compared_with_the_one_that_remembers(
     studio: Studio, staged: Path, session: Session, attempt: Attempt
 ) -> None:
-    run = only(session)
-    with write_transaction(session):
-        forgetting = Forgetting(kind=ForgettingKind.DELETED, number=None, target=1, serve=True, learned=[1])
-        session.add(forgetting)
-        session.flush()
-        run.forgetting_id = forgetting.id
+    of_a_forgetting(session, only(session))
     release.release(studio, staged, FACTS, note=None, attempt=attempt)
     assert (serving(session), rows(session, LiveComparison)) == (2, [])
 
@@ -226,7 +226,7 @@ def test_an_attempt_that_lost_its_run_publishes_nothing(
     if loss == "cancelled":
         attempt.end_cancelled()
     before = only(session).status
-    with pytest.raises(Cancelled, match=r"^The run was cancelled before its version was published\.$"):
+    with pytest.raises(Cancelled, match=r"^The run was cancelled before its version was recorded\.$"):
         release.release(studio, staged, FACTS, note=None, attempt=attempt)
     assert nothing_was_published(studio, session)
     assert (only(session).status, only(session).produced_version) == (before, None)
@@ -238,11 +238,116 @@ def test_a_database_that_fails_leaves_nothing_published(
     broken = dataclasses.replace(studio, sessions=make_sessions(f"sqlite:///{tmp_path / 'empty.db'}"))
     with pytest.raises(OperationalError, match="no such table"):
         release.release(broken, staged, FACTS, note=None)
-    manifest = release.seal(studio.store, staged, number=2, **vars(FACTS))
     nowhere = dataclasses.replace(studio, sessions=make_sessions("sqlite:////nowhere/mellow.db"))
     with pytest.raises(OperationalError, match="unable to open database file"):
-        release.record(nowhere, manifest, None, staged=staged)
+        release.release(nowhere, staged, FACTS, note=None)
     assert nothing_was_published(studio, session)
+
+
+def of_a_forgetting(session: Session, *its_runs: TrainingRun) -> None:
+    """Let the runs be those of one forgetting."""
+    with write_transaction(session):
+        forgetting = Forgetting(kind=ForgettingKind.DELETED, number=None, target=1, serve=True, learned=[1])
+        session.add(forgetting)
+        session.flush()
+        for run in its_runs:
+            run.forgetting_id = forgetting.id
+
+
+@contextmanager
+def meanwhile(
+    monkeypatch: pytest.MonkeyPatch, happens: Callable[[], object], *, answer_is_lost: bool = False
+) -> Iterator[None]:
+    """Let something happen once, while a version is being put into the store, whose answer may be lost after that."""
+    put, to_happen = CheckpointStore.publish, [happens]
+
+    def publish(store: CheckpointStore, staged: Path, number: int) -> None:
+        first = to_happen.pop() if to_happen else None
+        if first is not None:
+            first()
+        put(store, staged, number)
+        if first is not None and answer_is_lost:
+            raise StoreAway("It does not answer.")
+
+    with monkeypatch.context() as for_now:
+        for_now.setattr(CheckpointStore, "publish", publish)
+        for_now.setattr(patience, "look_again", lambda: None)
+        yield
+
+
+def facts_of(attempt: Attempt) -> Facts:
+    return dataclasses.replace(FACTS, run_id=attempt.run_id, run_key=attempt.key)
+
+
+@pytest.mark.parametrize("answer_is_lost", [False, True])
+def test_people_click_and_cancel_while_the_store_is_slow_and_what_is_published_is_not_made_live(
+    studio: Studio,
+    staged: Path,
+    session: Session,
+    attempt: Attempt,
+    monkeypatch: pytest.MonkeyPatch,
+    answer_is_lost: bool,
+) -> None:
+    run, followers = only(session), [factories.run(session, wish=wish) for wish in ("second", "third")]
+    of_a_forgetting(session, run, *followers)
+    cancel = partial(runs.cancel, session, attempt.run_id, None)
+    with meanwhile(monkeypatch, cancel, answer_is_lost=answer_is_lost):
+        release.release(studio, staged, facts_of(attempt), forgetting_runs.NOT_LAST, attempt)
+    assert serving(session) == 1
+    assert [version.number for version in rows(session, Version)] == [1, 2]
+    assert (run.status, run.produced_version) == ("succeeded", 2)
+    assert str(run.note).endswith("its run was to be cancelled while it was being published.")
+    assert [(one.status, one.parent_version) for one in followers] == [("cancelled", 1)] * 2
+    assert followers[0].error == f"Run {run.id}, from whose version it was to start, was cancelled."
+
+
+def test_a_cancel_between_the_files_and_their_row_has_the_same_end(
+    studio: Studio, staged: Path, session: Session, attempt: Attempt
+) -> None:
+    manifest = release.seal(studio.store, staged, number=2, **vars(facts_of(attempt)))
+    studio.store.publish(staged, 2)
+    runs.cancel(session, attempt.run_id, None)
+    release.record(studio, manifest, None, attempt)
+    assert (only(session).status, only(session).produced_version, serving(session)) == ("succeeded", 2, 1)
+
+
+@pytest.mark.parametrize("first", ["the one taken for dead", "the one that took over"])
+def test_of_an_attempt_that_was_taken_for_dead_and_the_next_one_only_one_publishes(
+    studio: Studio, staged: Path, session: Session, attempt: Attempt, monkeypatch: pytest.MonkeyPatch, first: str
+) -> None:
+    successors: list[Attempt | None] = []
+
+    def released_by_the_next() -> None:
+        (successor,) = successors
+        assert successor is not None
+        with staged_in(studio, b"second") as another:
+            release.release(studio, another, facts_of(successor), None, successor)
+
+    def take_over() -> None:
+        with write_transaction(session):
+            only(session).status = "queued"
+        successors.append(Attempt.claim(studio.sessions, attempt.run_id))
+        if first == "the one that took over":
+            released_by_the_next()
+
+    with meanwhile(monkeypatch, take_over), pytest.raises(Cancelled):
+        release.release(studio, staged, facts_of(attempt), None, attempt)
+    if first == "the one taken for dead":
+        assert [version.number for version in rows(session, Version)] == [1]
+        released_by_the_next()
+    assert studio.store.numbers() == [version.number for version in rows(session, Version)] == [1, 2]
+    assert (only(session).status, only(session).produced_version, serving(session)) == ("succeeded", 2, 2)
+
+
+def test_the_number_that_a_killed_attempt_intended_is_left_to_whoever_took_it(
+    studio: Studio, staged: Path, session: Session, attempt: Attempt
+) -> None:
+    with write_transaction(session):
+        only(session).intended_version = 2
+    with staged_in(studio, b"another") as another:
+        release.release(studio, another, FACTS, NOTE)
+    assert release.release(studio, staged, facts_of(attempt), None, attempt).number == 3
+    assert only(session).intended_version == 3
 
 
 def test_files_that_lie_in_the_store_already_are_recorded_as_they_are(studio: Studio, session: Session) -> None:

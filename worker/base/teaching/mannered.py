@@ -145,8 +145,8 @@ def written(engine: Engine, source: str) -> dict[str, float]:
     if engine.manners:
         count = _SAMPLES_OF_EACH * len(engine.manners)
         draws.append(Draw(tokens, count, Sampling.temperature, Sampling(), forbidden, manners=engine.manners))
-    found = {one.text: one.drawn for draw in draws for one in engine.draw(draw).samples}
-    found |= {one.text: one.drawn for one in engine.search(tokens, _BEAMS, forbidden)}
+    found = {one.text: one.log_probability for draw in draws for one in engine.draw(draw).samples}
+    found |= {one.text: one.log_probability for one in engine.search(tokens, _BEAMS, forbidden)}
     return {text: value / engine.length(text) for text, value in found.items()}
 
 

@@ -51,7 +51,7 @@ def machine() -> dict[str, Any]:
     """Return what of this machine decides how sums are rounded: the processor, its threads, and the GPU, if any."""
     import torch
 
-    from worker.training.t5.threads import idle_threads_sleep
+    from worker.training.t5.parallel.threads import idle_threads_sleep
 
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else ""
     return {

@@ -4,8 +4,9 @@ Each optimizer step follows the gradient, clipped as one, of
 
     the method's loss + anchor_weight * KL( p_parent || p_policy )
 
-The penalty's gradient is accumulated before the first batch of a step adds its own. The anchors of a step depend on the
-step's number alone, so a resumed run uses the same ones.
+The penalty's gradient is computed beside the one of the first batch of a step, in the same pass where the model has our
+head (worker/training/t5/packed_scores.py), or else before it. The anchors of a step depend on the step's number alone,
+so a resumed run uses the same ones.
 """
 
 import random
@@ -20,9 +21,10 @@ from transformers import (
     TrainingArguments,
 )
 
-from worker.training.clicks.anchors import ANCHORS_PER_STEP, divergence_from_parent, read_anchors
+from worker.training.clicks.anchors import ANCHORS_PER_STEP, beside_next_batch, divergence_from_parent, read_anchors
 from worker.training.run.held_out import Figures
 from worker.training.run.method import Job, Method
+from worker.training.t5.packed_scores import Anchors
 
 
 class Anchored:
@@ -61,17 +63,27 @@ class AnchorPenalty(TrainerCallback):
             self.anchors = read_anchors(trainer.model, tokenizer)
         random.Random(trainer.args.seed).shuffle(self.anchors)
         self._measured: list[float] = []
+        self._beside: Anchors | None = None
 
     def on_step_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        """Accumulate the gradient of the penalty on the step's anchors before the batches add theirs."""
+        """Have the penalty on the step's anchors computed with the first batch, or accumulate its gradient here."""
         first = state.global_step * ANCHORS_PER_STEP % len(self.anchors)
         turn = (self.anchors + self.anchors)[first : first + ANCHORS_PER_STEP]
+        self._beside = beside_next_batch(self.trainer.model, turn, self.weight)
+        if self._beside is not None:
+            return
         with self.trainer.accelerator.autocast():
             divergence = divergence_from_parent(self.trainer.model, turn)
         (self.weight * divergence).backward()  # type: ignore[no-untyped-call]
         self._measured.append(float(divergence.detach()))
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        """Note the divergence, if it was computed beside the first batch."""
+        if self._beside is not None:
+            assert self._beside.divergence is not None
+            self._measured.append(float(self._beside.divergence))
 
     def on_log(
         self,

@@ -24,12 +24,14 @@ from transformers import PreTrainedTokenizerFast
 
 from models.texts.heldout import read_pairs
 from worker.training.shared.checkpoint import encode
+from worker.training.t5.packed_scores import Anchors, one_text_each
 from worker.training.t5.seq2seq_dpo import decoder_start_token_id, pad_rows
-from worker.training.t5.seq2seq_head import has_head
+from worker.training.t5.seq2seq_head import has_head, head_of
 
 ANCHORS_FILE = Path(__file__).with_name("anchors.tsv")
 
 ANCHORS_PER_STEP = 4
+READ_AT_ONCE = 16
 
 Anchor = tuple[list[int], list[int], Tensor]
 """Source ids, target ids (T), and the parent's log-probabilities at each target position (T, V), in nats."""
@@ -39,13 +41,23 @@ def read_anchors(model: Any, tokenizer: PreTrainedTokenizerFast) -> list[Anchor]
     """Return every anchor with the log-probabilities that `model`, an encoder-decoder, gives now, on the CPU."""
     pairs = [(encode(tokenizer, source), encode(tokenizer, rewrite)) for source, rewrite in read_pairs(ANCHORS_FILE)]
     anchors: list[Anchor] = []
-    for first in range(0, len(pairs), ANCHORS_PER_STEP):
-        batch = pairs[first : first + ANCHORS_PER_STEP]
+    for first in range(0, len(pairs), READ_AT_ONCE):
+        batch = pairs[first : first + READ_AT_ONCE]
         with torch.no_grad():
             log_p = _log_probs(model, batch).cpu()
         by_pair = torch.split(log_p, [len(target) for _, target in batch])
         anchors += [(source, target, rows) for (source, target), rows in zip(batch, by_pair, strict=True)]
     return anchors
+
+
+def beside_next_batch(model: Any, anchors: Sequence[Anchor], weight: float) -> Anchors | None:
+    """Have `model` score `anchors` beside its next batch; return None if it cannot do that."""
+    network = getattr(model, "module", model)
+    if not has_head(network) or not head_of(network).can_be_packed():
+        return None
+    rows = one_text_each(_batch(network, [(source, target) for source, target, _ in anchors]))
+    head_of(network).anchors = found = Anchors(rows, _parent(network, anchors), weight)
+    return found
 
 
 def divergence_from_parent(model: Any, anchors: Sequence[Anchor]) -> Tensor:
@@ -55,7 +67,7 @@ def divergence_from_parent(model: Any, anchors: Sequence[Anchor]) -> Tensor:
     """
     network = getattr(model, "module", model)
     pairs = [(source, target) for source, target, _ in anchors]
-    parent = torch.cat([log_p for _, _, log_p in anchors]).to(network.device)
+    parent = _parent(network, anchors)
     if not has_head(network):
         policy = _log_probs(model, pairs)
         return (parent.exp() * (parent - policy)).sum(-1).mean()
@@ -63,9 +75,17 @@ def divergence_from_parent(model: Any, anchors: Sequence[Anchor]) -> Tensor:
     return divergence
 
 
+def _parent(network: Any, anchors: Sequence[Anchor]) -> Tensor:
+    """Return the parent's log-probabilities at all target positions of the anchors, (all T, V)."""
+    return torch.cat([log_p for _, _, log_p in anchors]).to(network.device)
+
+
 def _log_probs(model: Any, pairs: Sequence[tuple[list[int], list[int]]]) -> Tensor:
     """Return log p(token | source, earlier tokens) for the whole vocabulary at each target position: (all T, V)."""
     batch = _batch(model, pairs)
+    network = getattr(model, "module", model)
+    if has_head(network) and head_of(network).can_be_packed():
+        return head_of(network).distributions(one_text_each(batch))
     scored = batch.pop("decoder_attention_mask").bool()
     logits: Tensor = model(**batch).logits
     return logits[scored].float().log_softmax(-1)

@@ -35,6 +35,8 @@ from worker.training.shared.training_errors import CheckpointError, DatasetError
 from worker.training.t5.memory import freed_memory_is_kept
 
 WRITTEN_TIMES, MOST_WRITTEN = 5, 240
+REFERENCE_BATCH_SIZE = 32
+"""Pairs that the reference model scores at once, before training: switching the adapter off and on takes its time."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,8 @@ class ClickDPO(DPO):
 
     def build(self, job: Job) -> Trainer:
         """Build the DPO trainer, which logs at least once; raises `CheckpointError`."""
-        trainer = super().build(replace(job, arguments=partial(job.arguments, logging_first_step=False)))
+        arguments = partial(job.arguments, logging_first_step=False, precompute_ref_batch_size=REFERENCE_BATCH_SIZE)
+        trainer = super().build(replace(job, arguments=arguments))
         batches = len(trainer.get_train_dataloader())
         steps_per_epoch = math.ceil(batches / trainer.args.gradient_accumulation_steps)
         steps = math.ceil(steps_per_epoch * trainer.args.num_train_epochs)

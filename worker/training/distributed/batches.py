@@ -3,11 +3,11 @@
 A step sees per_device_train_batch_size × gradient_accumulation_steps rows, however many processes there are. So a
 training has the same losses on one GPU and on four, and goes on on another number of them than it began with.
 
-For DPO and the initial training the processes share each batch of one process: they take its rows in order, about
-equally many each, and a loss counts by what it is a mean over. A batch with fewer rows than there are processes is
-computed by all of them; where the initial training accumulates gradients, its rows then count once for each process.
-Held-out rows are computed by all, too, so that their figures are those of one process. The other methods leave the
-sharing to accelerate, which repeats rows to fill up the last batch of an epoch.
+For SFT, DPO, ORPO and KTO the processes share each batch of one process: they take its rows in order, about equally
+many each, and a loss counts by what it is a mean over. A batch with fewer rows than there are processes is computed by
+all of them; where SFT accumulates gradients, its rows then count once for each process. Held-out rows are computed by
+all, too, so that their figures are those of one process. The other methods leave the sharing to accelerate, which
+repeats rows to fill up the last batch of an epoch.
 """
 
 from collections.abc import Iterator, MutableMapping
@@ -36,24 +36,24 @@ class Batches(Protocol):
 
 def are_shared_equally(settings: Batches, count: int) -> bool:
     """Return whether that many processes can have equally many rows of each step."""
-    rows, of_batch = settings.per_device_train_batch_size, gcd(settings.per_device_train_batch_size, count)
-    return settings.gradient_accumulation_steps % (count // of_batch) == 0 and rows // of_batch >= least_rows(settings)
+    of_batch = gcd(settings.per_device_train_batch_size, count)
+    if of_batch < count and compares_rows(settings):
+        return False
+    return settings.gradient_accumulation_steps % (count // of_batch) == 0
 
 
-def least_rows(settings: Batches) -> int:
-    """Return how many rows of a batch a process must have: KTO compares each with others."""
-    return 2 if getattr(settings, "loss_type", "") == "kto" else 1
+def compares_rows(settings: Batches) -> bool:
+    """Return whether the loss compares each row with the others of its batch, as KTO's does: no two can be one then."""
+    return getattr(settings, "loss_type", "") == "kto"
 
 
 def share(settings: Batches) -> dict[str, int]:
     """Return the same two settings for each of the processes; raises RecipeError if they cannot share equally."""
     count, rows, batches = processes.count(), settings.per_device_train_batch_size, settings.gradient_accumulation_steps
     if not are_shared_equally(settings, count):
-        least = least_rows(settings)
         raise RecipeError(
             f"{count} processes cannot share the rows of a step equally, {rows} × {batches} of them: choose "
-            "per_device_train_batch_size or gradient_accumulation_steps so that their number divides one of them"
-            + (f", and each has {least} rows of a batch at least." if least > 1 else ".")
+            "per_device_train_batch_size or gradient_accumulation_steps so that their number divides one of them."
         )
     of_batch = gcd(rows, count)
     return {
@@ -65,9 +65,12 @@ def share(settings: Batches) -> dict[str, int]:
 def joint(settings: Batches) -> dict[str, int]:
     """Return the same two settings for batches that all processes share, as `SharedBatchesMixin` does.
 
-    They are the batches of one process. If those have fewer rows than there are processes, several of a step are one.
+    They are the batches of one process. If those have fewer rows than there are processes, several of a step are one,
+    unless the loss is of whole batches.
     """
     count, rows, batches = processes.count(), settings.per_device_train_batch_size, settings.gradient_accumulation_steps
+    if compares_rows(settings):
+        return {"per_device_train_batch_size": rows, "gradient_accumulation_steps": batches}
     enough = (joined for joined in range(1, batches) if batches % joined == 0 and rows * joined >= count)
     joined = next(enough, 1 if rows >= count else batches)
     return {"per_device_train_batch_size": rows * joined, "gradient_accumulation_steps": batches // joined}

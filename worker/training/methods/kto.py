@@ -9,6 +9,9 @@ It is TRL's `KTOTrainer`, for encoder-decoders through seq2seq_kto.py. z, which 
 divergence from the reference model. TRL assigns the y' once, in batches of a fixed order; the rows are shuffled before,
 since otherwise the two texts of a former pair would be neighbours and serve as each other's y'.
 
+Several processes share a batch (worker/training/distributed/batches.py): z is the mean over the rows of all of them,
+and what each computes counts by its rows.
+
 A row may have a weight, by which its loss is multiplied (worker/training/shared/row_weights.py), as TRL multiplies it
 by desirable_weight or undesirable_weight. z is not weighted: it compares two models, whoever marked the texts.
 """
@@ -22,6 +25,7 @@ from trl.trainer.kto_config import KTOConfig
 from trl.trainer.kto_trainer import KTOTrainer
 
 from models.settings.command_line import KTOOptions
+from worker.training.distributed.batches import SharedBatchesMixin, joint, weight_of
 from worker.training.loading.loading import Loaded
 from worker.training.methods.common import TextMethod, TokenizedRowsMixin, adapter_in_float32, frozen_copy, tokenized
 from worker.training.methods.held_out_means import HeldOutMeansMixin
@@ -49,8 +53,14 @@ class _HeldOutMeans(HeldOutMeansMixin):
         return output
 
 
-class _WeightedRows(WeightColumnMixin, KTOTrainer):
-    """TRL's trainer, whose rows may have a `weight`; it behaves like TRL's if the training rows have none."""
+class _WeightedRows(SharedBatchesMixin, WeightColumnMixin, KTOTrainer):
+    """TRL's trainer, whose rows may have a `weight`; it behaves like TRL's if the training rows have none.
+
+    Several processes share its batches, and compute what one process does.
+    """
+
+    _rows_weight = 1.0
+    """What a mean over the rows of the present batch weighs among those of all processes."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -60,6 +70,19 @@ class _WeightedRows(WeightColumnMixin, KTOTrainer):
 
     def compute_loss(self, model: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
         """Compute TRL's loss, with one weight a row where TRL has one for the good and one for the bad texts."""
+        self._rows_weight = weight_of(len(inputs["label"]))
+        result = self._weighted_loss(model, inputs, *args, **kwargs)
+        if isinstance(result, tuple):
+            return (result[0] * self._rows_weight, *result[1:])
+        return result * self._rows_weight
+
+    def _compute_kl_logps(self, model: Any, batch: Any) -> Any:
+        """Compute the log-probabilities whose mean is z, so that TRL's mean over the processes is one over all rows."""
+        log_probs = super()._compute_kl_logps(model, batch)  # type: ignore[no-untyped-call]
+        return None if log_probs is None else log_probs * self._rows_weight
+
+    def _weighted_loss(self, model: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        """Compute the loss of this process's rows."""
         if WEIGHT not in inputs:
             return super().compute_loss(model, inputs, *args, **kwargs)  # type: ignore[no-untyped-call]
         batch = dict(inputs)
@@ -104,6 +127,7 @@ class KTO(TextMethod):
             undesirable_weight=options.undesirable_weight,
             disable_dropout=False,  # done below for the model alone; this switch would also disable LoRA's
             max_length=None,  # longer rows are left out already
+            **joint(options),
         )
         disable_dropout(loaded.model)
         shuffled = list(job.train)

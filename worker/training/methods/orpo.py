@@ -6,6 +6,9 @@
 TRL takes decoder-only models and encoder-decoders. For a decoder-only model the first term includes the prompt's
 tokens, as in the authors' code. The first term is a mean over the tokens of a batch, the second one over its pairs.
 
+Several processes share a batch (worker/training/distributed/batches.py): what each computes of the first term counts by
+its tokens, what it computes of the second one by its pairs.
+
 A pair may have a weight, by which both its terms are multiplied (worker/training/shared/row_weights.py): each of its
 tokens in the first one, over the number of tokens, and its log-sigmoid in the second one, over the number of pairs.
 """
@@ -26,6 +29,7 @@ with warnings.catch_warnings():
     from trl.experimental.orpo import ORPOConfig, ORPOTrainer
 
 from models.settings.command_line import ORPOOptions
+from worker.training.distributed.batches import SharedBatchesMixin, averaged, joint, weight_of
 from worker.training.loading.loading import Loaded
 from worker.training.methods.common import TextMethod, TokenizedRowsMixin, adapter_in_float32, tokenized
 from worker.training.methods.held_out_means import HeldOutMeansMixin
@@ -36,45 +40,62 @@ from worker.training.t5.seq2seq_dpo import decoder_start_token_id, disable_dropo
 from worker.training.t5.token_scores import IGNORED
 
 
-class TokenIdsORPOTrainer(HeldOutMeansMixin, TokenizedRowsMixin, ORPOTrainer):
+class TokenIdsORPOTrainer(HeldOutMeansMixin, TokenizedRowsMixin, SharedBatchesMixin, ORPOTrainer):
     """TRL's trainer on token ids, with weights of pairs."""
 
     counted = "prompt_input_ids"
     _pair_weights: Tensor | None = None
     """The weights of the pairs of the present batch (N); None if its rows have none."""
+    _pairs_weight = 1.0
+    """What a mean over the pairs of the present batch weighs among those of all processes."""
 
     def get_batch_loss_metrics(self, model: Any, batch: Any, *args: Any, **kwargs: Any) -> Any:
         """Compute loss and metrics, the loss weighted if the batch has weights."""
-        weights = batch.get(WEIGHT)
+        weights, pairs = batch.get(WEIGHT), len(batch[self.counted])
         self._pair_weights = None if weights is None else torch.tensor(weights, device=self.accelerator.device)
-        return super().get_batch_loss_metrics(model, batch, *args, **kwargs)
+        self._pairs_weight = weight_of(pairs)
+        figures: dict[str, list[float]] = {}
+        with averaged(self.accelerator, figures, pairs):
+            loss, metrics = super().get_batch_loss_metrics(model, batch, *args, **kwargs)
+            figures |= {name: [value] for name, value in metrics.items()}
+        return loss, {name: value for name, (value,) in figures.items()}
 
     def concatenated_forward(self, model: Any, batch: Any) -> Any:
         """Run the model as TRL does; the fifth of what it returns, the NLL of the chosen texts, is weighted."""
-        answer = super().concatenated_forward(model, batch)
-        if self._pair_weights is None:
-            return answer
-        return (*answer[:4], self._weighted_nll(answer[2], batch, self._pair_weights), *answer[5:])
+        answer: Any = super().concatenated_forward(model, batch)
+        labels = self._scored(batch)
+        nll = answer[4] if self._pair_weights is None else _weighted_nll(answer[2], labels, self._pair_weights)
+        return (*answer[:4], nll * weight_of(int((labels != IGNORED).sum())), *answer[5:])
 
     def odds_ratio_loss(self, *log_probs: Any) -> Any:
-        """Compute TRL's odds ratio loss of each pair, times its weight."""
-        losses, *figures = super().odds_ratio_loss(*log_probs)
-        return (losses if self._pair_weights is None else losses * self._pair_weights, *figures)
+        """Compute TRL's odds ratio loss of each pair, times its weight; the last two are its means over the pairs."""
+        answer: Any = super().odds_ratio_loss(*log_probs)
+        losses, chosen, rejected, *means = answer
+        losses = losses if self._pair_weights is None else losses * self._pair_weights
+        return (losses * self._pairs_weight, chosen, rejected, *(mean * self._pairs_weight for mean in means))
 
-    def _weighted_nll(self, scores: Tensor, batch: Any, weights: Tensor) -> Tensor:
-        """Return the NLL of the chosen texts in nats, from scores (N, columns, V) of the tokens that TRL scores."""
+    def _scored(self, batch: Any) -> Tensor:
+        """Return the labels of the chosen texts that the NLL is a mean over (N, columns), IGNORED where there is none.
+
+        For a decoder-only model they are the tokens of prompt and completion.
+        """
         if self.is_encoder_decoder:
-            labels = batch["chosen_labels"]
-        else:
-            labels = batch["chosen_input_ids"].masked_fill(batch["chosen_attention_mask"] == 0, IGNORED)[:, 1:]
-        scores = scores[:, : labels.shape[1]]  # the rest is beside longer rejected texts
-        by_token = functional.cross_entropy(scores.transpose(1, 2), labels, ignore_index=IGNORED, reduction="none")
-        loss: Tensor = (by_token.sum(1) * weights).sum() / (labels != IGNORED).sum()
-        return loss
+            labels: Tensor = batch["chosen_labels"]
+            return labels
+        ids: Tensor = batch["chosen_input_ids"].masked_fill(batch["chosen_attention_mask"] == 0, IGNORED)
+        return ids[:, 1:]
 
     def tokenize_row(self, feature: dict[str, Any], model: Any = None) -> dict[str, Any]:
         """Return {}: the row already consists of token ids."""
         return {}
+
+
+def _weighted_nll(scores: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
+    """Return the NLL of the chosen texts in nats, from scores (N, columns, V) of the tokens that TRL scores."""
+    scores = scores[:, : labels.shape[1]]  # the rest is beside longer rejected texts
+    by_token = functional.cross_entropy(scores.transpose(1, 2), labels, ignore_index=IGNORED, reduction="none")
+    loss: Tensor = (by_token.sum(1) * weights).sum() / (labels != IGNORED).sum()
+    return loss
 
 
 class ORPO(TextMethod):
@@ -95,6 +116,7 @@ class ORPO(TextMethod):
             max_completion_length=options.max_completion_length,
             disable_dropout=False,  # done below for the model alone; this switch would also disable LoRA's
             remove_unused_columns=False,
+            **joint(options),
         )
         disable_dropout(loaded.model)
         train, held_out = orpo_rows(job.train, loaded), orpo_rows(job.held_out, loaded)

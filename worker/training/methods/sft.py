@@ -22,22 +22,38 @@ from trl.trainer.sft_trainer import SFTTrainer
 
 from models.model_errors import RecipeError
 from models.settings.command_line import SFTOptions
+from worker.training import processes
+from worker.training.distributed.batches import SharedBatchesMixin, joint
 from worker.training.loading.loading import Loaded
 from worker.training.methods.common import TextMethod, adapter_in_float32, tokenized
-from worker.training.methods.held_out_means import TokenMeansMixin
+from worker.training.methods.held_out_means import LOSS, TokenMeansMixin
 from worker.training.run.held_out import Figures, completion_log_probs, mean
 from worker.training.run.method import Job, Method, Rows
 
 
-class CausalTrainer(TokenMeansMixin, SFTTrainer):
+class CausalTrainer(TokenMeansMixin, SharedBatchesMixin, SFTTrainer):
     """TRL's trainer, without its model card."""
 
     def create_model_card(self, *args: Any, **kwargs: Any) -> None:
         """Write no model card: TRL's is an unfilled form."""
 
 
-class EncoderDecoderTrainer(TokenMeansMixin, Seq2SeqTrainer):
-    """transformers' trainer, with the held-out loss as a mean over tokens."""
+class EncoderDecoderTrainer(TokenMeansMixin, SharedBatchesMixin, Seq2SeqTrainer):
+    """transformers' trainer, with losses as means over the tokens of a step, or of the held-out rows."""
+
+    def compute_loss(
+        self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> Any:
+        """Compute the loss of a batch in nats, over the tokens of the step where they were counted.
+
+        T5 takes their number and does not use it, while transformers multiplies by the number of processes and divides
+        by no number of batches, as if it had.
+        """
+        result: Any = super().compute_loss(model, inputs, return_outputs)  # a mean over the tokens of this batch
+        if num_items_in_batch is None:
+            return result
+        share = self.batch_weight(LOSS, inputs) * processes.count() / num_items_in_batch
+        return (result[0] * share, result[1]) if return_outputs else result * share
 
 
 class SFT(TextMethod):
@@ -70,6 +86,7 @@ def _causal_trainer(job: Job) -> Trainer:
         max_length=options.max_length,
         packing=options.packing,
         completion_only_loss=options.completion_only_loss,
+        **joint(options),
     )
     return CausalTrainer(
         job.loaded.model,
@@ -92,7 +109,7 @@ def _seq2seq_trainer(job: Job) -> Trainer:
         model = get_peft_model(model, job.peft_config)
     return EncoderDecoderTrainer(
         model,
-        job.arguments(Seq2SeqTrainingArguments, label_names=["labels"]),  # PEFT's signature hides them
+        job.arguments(Seq2SeqTrainingArguments, label_names=["labels"], **joint(job.options)),  # PEFT hides them
         data_collator=DataCollatorForSeq2Seq(job.loaded.tokenizer, model=job.loaded.model),
         train_dataset=Dataset.from_list(sft_rows(job.train, job.loaded)),
         eval_dataset=Dataset.from_list(sft_rows(job.held_out, job.loaded)) if job.held_out else None,

@@ -49,7 +49,8 @@ from worker.training.shared.quiet_libraries import quiet
 from worker.training.shared.run_folder import checkpoint_to_resume, run_folder, write_small
 from worker.training.shared.training_errors import Cancelled, CheckpointError
 from worker.training.shared.training_loss import TrainingLoss
-from worker.training.t5.threads import threads_worth_waking
+from worker.training.t5.parallel.threads import threads_worth_waking
+from worker.training.t5.seq2seq_head import on_two_cores
 
 RESULT = "result.json"
 _START = "start.json"
@@ -141,7 +142,8 @@ def train(
         start, start_pairs = _score_before(method, job, data, output_dir, resumed=checkpoint is not None)
         trainer, callback, losses = _trainer(method, job, checkpoint)
         before = fingerprint(cast(nn.Module, trainer.model))
-        loss = losses.mean(_run(trainer, callback, checkpoint, progress))
+        with on_two_cores(trainer.model):
+            loss = losses.mean(_run(trainer, callback, checkpoint, progress))
         network = cast(nn.Module, trainer.model)
         check_moved(network, before, _steps_kept(trainer), rate, options.warmup_steps, options.optim)
 
@@ -312,7 +314,11 @@ def _scratch() -> Iterator[Path]:
 
 
 def _peak_memory() -> int:
-    """Return the peak memory in bytes: the GPU's if there is one, else this process's."""
+    """Return the peak memory in bytes: the GPU's if there is one, else this process's and its largest child's.
+
+    The child that computes a part of each batch has ended by now. What both share is counted twice.
+    """
     if torch.cuda.is_available():
         return int(torch.cuda.max_memory_allocated())
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    processes_of = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    return sum(resource.getrusage(who).ru_maxrss * 1024 for who in processes_of)

@@ -47,8 +47,8 @@ from worker.training.shared.quiet_libraries import quiet
 from worker.training.shared.run_folder import checkpoint_to_resume, run_folder
 from worker.training.shared.training_errors import Cancelled, CheckpointError, Diverged, NotLearning, ParityError
 from worker.training.shared.training_loss import TrainingLoss
+from worker.training.t5.parallel.threads import threads_worth_waking
 from worker.training.t5.scoring import mean_token_log_prob
-from worker.training.t5.threads import threads_worth_waking
 
 _CHECKED_PAIRS = 4
 _TOLERANCE = 1e-3

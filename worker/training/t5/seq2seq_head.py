@@ -7,7 +7,7 @@ for each distinct prompt and the decoder once for each distinct completion.
 
 import functools
 import types
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -15,19 +15,28 @@ from typing import Any
 import torch
 from peft.tuners.tuners_utils import BaseTunerLayer
 from torch import Tensor, nn
+from torch.nn import functional
 from transformers import PreTrainedModel
 from transformers.modeling_outputs import BaseModelOutput
 from trl.trainer.utils import FusedCausalLMOutput
 
-from worker.training.t5.batch_parts import Batch, shared_out
+from worker.training.t5.packed_scores import (
+    Anchors,
+    Scoring,
+    beside,
+    in_parts,
+    one_text_each,
+    scores_of,
+    with_gradient_of,
+)
 from worker.training.t5.packed_t5 import can_be_packed, scored_states, switches_of
-from worker.training.t5.side_by_side import side_by_side
-from worker.training.t5.threads import parts_at_once
+from worker.training.t5.parallel.batch_parts import Batch
+from worker.training.t5.parallel.second_process import SecondProcess, second_process
+from worker.training.t5.parallel.side_by_side import side_by_side
+from worker.training.t5.parallel.threads import WORTH_A_PROCESS, a_core_is_free, parts_at_once
 from worker.training.t5.token_scores import (
     IGNORED,
     divergence_of_scores,
-    divergence_of_states,
-    log_probs_of_states,
     spread,
     token_statistics,
 )
@@ -54,6 +63,10 @@ class Seq2SeqHead:
         self._switches: list[nn.Module] = []
         self._weights: list[nn.Parameter] = []
         self._adapted = False
+        self.anchors: Anchors | None = None
+        """Anchors that the next pass with gradients scores as well."""
+        self.second: SecondProcess | None = None
+        """A process that computes a part of each pass with gradients."""
 
     def score(self, batch: dict[str, Any]) -> FusedCausalLMOutput:
         """Return TRL's per-token fields for the rows of a batch of `PreferenceCollator`, or of one with distinct rows.
@@ -83,29 +96,17 @@ class Seq2SeqHead:
         self, prompts: Tensor, prompt_mask: Tensor, prompt_of_row: Tensor, inputs: Tensor, labels: Tensor
     ) -> FusedCausalLMOutput:
         wanted = tuple(name for name in self.outputs if self.statistics or name in ("log_probs", "log_sum_sq_probs"))
-        if not self._can_be_packed():
+        if not self.can_be_packed():
             return token_statistics(self._logits(prompts, prompt_mask, prompt_of_row, inputs), labels, wanted)
         scored = labels != IGNORED
-        targets = labels[scored]
-        batch = Batch(prompts, prompt_mask, prompt_of_row, inputs, scored)
-
-        def fields_of(part: Batch, targets: Tensor) -> dict[str, Tensor]:
-            states, matrix = scored_states(self.model, *part)
-            return log_probs_of_states(states, matrix, targets, wanted)
-
-        parts = self._parts(batch)
-        if len(parts) < 2:
-            return spread(fields_of(batch, targets), scored)
-        names = ("log_probs", *(name for name in wanted if name != "log_probs"))
-
-        def values_of(part: Batch, places: Tensor) -> tuple[Tensor, ...]:
-            fields = fields_of(part, targets[places])
-            return tuple(fields[name] for name in names)
-
-        found = side_by_side([partial(values_of, *part) for part in parts], self._weights)
-        in_order = torch.cat([places for _, places in parts]).argsort()
-        joined = (torch.cat(values).index_select(0, in_order) for values in zip(*found, strict=True))
-        return spread(dict(zip(names, joined, strict=True)), scored)
+        statistics = tuple(name for name in wanted if name != "log_probs")
+        scoring = Scoring(Batch(prompts, prompt_mask, prompt_of_row, inputs, scored), labels[scored])
+        anchors = self.anchors if torch.is_grad_enabled() else None
+        log_probs, *found, divergence = self._scores(beside(scoring, anchors), statistics)
+        if anchors is not None:
+            self.anchors, anchors.divergence = None, divergence.detach()
+            log_probs = with_gradient_of(log_probs, anchors.weight * divergence)
+        return spread({"log_probs": log_probs, **dict(zip(statistics, found, strict=True))}, scored)
 
     def divergence(self, batch: dict[str, Tensor], parent_log_p: Tensor) -> Tensor:
         """Return KL( parent || model ) in nats, averaged over the tokens, with its gradient.
@@ -113,42 +114,49 @@ class Seq2SeqHead:
         `batch` has a row for each source under the argument names of the model's own forward; `parent_log_p` (T, V) are
         the parent's log-probabilities where `decoder_attention_mask` is set, row by row.
         """
-        sources, source_mask = batch["input_ids"], batch["attention_mask"]
-        inputs, scored = batch["decoder_input_ids"], batch["decoder_attention_mask"].bool()
-        own = torch.arange(len(sources), device=sources.device)
-        if not self._can_be_packed():
-            return divergence_of_scores(self._logits(sources, source_mask, own, inputs)[scored], parent_log_p)
-        whole = Batch(sources, source_mask, own, inputs, scored)
+        rows = one_text_each(batch)
+        logits = self._logits(rows.prompts, rows.prompt_mask, rows.prompt_of_row, rows.inputs)
+        return divergence_of_scores(logits[rows.scored], parent_log_p)
 
-        def mean_of(part: Batch, parent_log_p: Tensor) -> Tensor:
-            states, matrix = scored_states(self.model, *part)
-            return divergence_of_states(states, matrix, parent_log_p)
+    def distributions(self, batch: Batch) -> Tensor:
+        """Return the log-probabilities at each scored token, (T, V), of a model that can be packed."""
+        states, matrix = scored_states(self.model, *batch)
+        return functional.linear(states, matrix).float().log_softmax(-1)
 
-        parts = self._parts(whole)
+    def _scores(self, scoring: Scoring, statistics: tuple[str, ...]) -> tuple[Tensor, ...]:
+        """Return `scores_of` the scoring, computed in parts where that is quicker."""
+        second = self.second if torch.is_grad_enabled() and not torch.is_autocast_enabled("cpu") else None
+        if second is not None and not second.is_there:
+            second = None
+        count = self._parts_at_once(scoring.batch, second is not None)
+        parts = in_parts(scoring, count) if count > 1 else []
         if len(parts) < 2:
-            return mean_of(whole, parent_log_p)
+            return scores_of(self.model, scoring, statistics)
+        if second is not None:
+            (one, _), (other, _) = parts
+            found: Sequence[tuple[Tensor, ...]] = second.side_by_side((one, statistics), (other, statistics))
+        else:
+            found = side_by_side([partial(scores_of, self.model, part, statistics) for part, _ in parts], self._weights)
+        in_order = torch.cat([places for _, places in parts]).argsort()
+        *fields, divergences = zip(*found, strict=True)
+        return *(torch.cat(values).index_select(0, in_order) for values in fields), torch.stack(divergences).sum()
 
-        def share_of(part: Batch, places: Tensor) -> tuple[Tensor]:
-            return (mean_of(part, parent_log_p[places]) * (len(places) / len(parent_log_p)),)
-
-        shares = side_by_side([partial(share_of, *part) for part in parts], self._weights)
-        return torch.stack([share for (share,) in shares]).sum()
-
-    def _parts(self, batch: Batch) -> list[tuple[Batch, Tensor]]:
-        """Return the parts of the batch to compute in parallel, each with the indices of its scored tokens."""
+    def _parts_at_once(self, batch: Batch, second_process: bool) -> int:
+        """Return the number of parts of the batch to compute in parallel."""
         if batch.inputs.device.type != "cpu":
-            return []
+            return 1
+        tokens = int(batch.prompt_mask.sum()) + int(batch.scored.sum())
+        if second_process:
+            return 2 if tokens * self.model.model_dim >= WORTH_A_PROCESS else 1
         if not self._weights:  # read late: an adapter may be added before the first batch
             self._weights = list(self.model.parameters())
             self._adapted = any(isinstance(module, BaseTunerLayer) for module in self.model.modules())
-        tokens = int(batch.prompt_mask.sum()) + int(batch.scored.sum())
-        count = parts_at_once(tokens, self.model.model_dim, adapter=self._adapted)
-        return shared_out(batch, count) if count > 1 else []
+        return parts_at_once(tokens, self.model.model_dim, adapter=self._adapted)
 
-    def _can_be_packed(self) -> bool:
+    def can_be_packed(self) -> bool:
         """Return True if `scored_states` covers the model and its head is nothing but a matrix (V, d)."""
         head = self.model.get_output_embeddings()
-        self._switches = self._switches or switches_of(self.model)  # read late, see _parts
+        self._switches = self._switches or switches_of(self.model)  # read late, see _parts_at_once
         return type(head) is nn.Linear and head.bias is None and can_be_packed(self.model, self._switches)
 
     def _logits(self, prompts: Tensor, prompt_mask: Tensor, prompt_of_row: Tensor, inputs: Tensor) -> Tensor:
@@ -200,6 +208,21 @@ def head_of(model: Any) -> Seq2SeqHead:
 
 def _without_adapter(model: Any) -> Any:
     return model.get_base_model() if hasattr(model, "get_base_model") else model
+
+
+@contextmanager
+def on_two_cores(model: Any) -> Iterator[None]:
+    """Compute a part of each batch in a second process within the block, if `model` has the head and a core is free."""
+    head = head_of(model) if has_head(model) else None
+    if head is None or head.model.device.type != "cpu" or not a_core_is_free():
+        yield
+        return
+    trained = [weight for weight in head.model.parameters() if weight.requires_grad]
+    with second_process(partial(scores_of, head.model), trained) as head.second:
+        try:
+            yield
+        finally:
+            head.second = None
 
 
 @contextmanager

@@ -54,7 +54,7 @@ def vocabulary_statistics(
 ) -> dict[str, Tensor]:
     """Return those of `entropy`, `mean_logits`, `is_top1` and `log_sum_sq_probs` that `outputs` names, each (T)."""
     parts: dict[str, list[Tensor]] = {}
-    for first in range(0, len(targets), ROWS_AT_ONCE):
+    for first in range(0, len(targets) or 1, ROWS_AT_ONCE):  # once without any, for tensors without entries
         rows = slice(first, first + ROWS_AT_ONCE)
         if "entropy" in outputs:
             parts.setdefault("entropy", []).append(-(log_p[rows].exp() * log_p[rows]).sum(-1))

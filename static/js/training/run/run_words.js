@@ -20,6 +20,9 @@ export const STATUSES = {
 /** What a run that has not ended is at, by what the worker says; the phases have names of their own. */
 const STAGES = new Map(Object.entries({
   queued: gettext("queued"),
+  "waiting: no worker takes from gpu": gettext("waiting: no worker takes from gpu"),
+  "waiting: no worker takes from cpu": gettext("waiting: no worker takes from cpu"),
+  "waiting: no worker takes from default": gettext("waiting: no worker takes from default"),
   starting: gettext("starting"),
   "importing the training libraries": gettext("importing the training libraries"),
   "reading the data": gettext("reading the data"),

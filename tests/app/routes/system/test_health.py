@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from app import create_app
 from app.db import RunStatus
+from app.runtime.queue import QueueTaken
 from app.version import VERSION
 from models.store.store import CheckpointStore
 from tests import factories
@@ -38,12 +39,19 @@ def test_a_process_that_answers_is_alive_whatever_else_is_missing(cut_off: Flask
 
 
 def test_with_database_queue_and_model_a_process_is_ready(app: Flask, version_1: int) -> None:
-    checks = {"database": "ok", "queue": "ok", "model": "ok", "disk": "ok", "store": "ok"}
+    checks = {"database": "ok", "queue": "ok", "model": "ok", "disk": "ok", "store": "ok", "runs": "ok"}
     assert ready(app) == (200, {"status": "ready", "checks": checks, "version": 1, "wanted": 1})
 
 
 def test_without_a_version_it_is_not_ready_and_says_so(app: Flask) -> None:
-    checks = {"database": "ok", "queue": "ok", "model": "No version is published yet.", "disk": "ok", "store": "ok"}
+    checks = {
+        "database": "ok",
+        "queue": "ok",
+        "model": "No version is published yet.",
+        "disk": "ok",
+        "store": "ok",
+        "runs": "ok",
+    }
     assert ready(app) == (503, {"status": "not ready", "checks": checks, "version": None, "wanted": None})
 
 
@@ -74,10 +82,40 @@ def test_with_a_version_whose_folder_is_gone_it_names_no_folder(
 def test_while_the_queue_is_away_it_is_not_ready_but_goes_on_serving(
     cut_off: Flask, version_1: int, annotator: Person
 ) -> None:
-    checks = {"database": "ok", "queue": "The queue does not answer.", "model": "ok", "disk": "ok", "store": "ok"}
+    checks = {
+        "database": "ok",
+        "queue": "The queue does not answer.",
+        "model": "ok",
+        "disk": "ok",
+        "store": "ok",
+        "runs": "ok",
+    }
     assert ready(cut_off) == (503, {"status": "not ready", "checks": checks, "version": 1, "wanted": 1})
     person = Person(cut_off, annotator.id, annotator.email, annotator.token)
     assert person.post("/generations", {"text": "you are stupid"}).status_code == 201
+
+
+def test_a_run_that_no_worker_takes_is_told_and_makes_nobody_unready(
+    app: Flask, version_1: int, session: Session
+) -> None:
+    run = factories.run(session, method="sft", stage="waiting: no worker takes from gpu")
+    status, body = ready(app)
+    assert status == 200
+    assert isinstance(body, dict)
+    assert body["checks"]["runs"] == f"Run {run.id} waits in the queue gpu, from which no worker takes."
+    assert figures(app)["mellow_untaken_runs"] == 1
+
+
+def test_with_the_queue_of_another_studio_that_runs_it_is_not_ready_and_says_so(app: Flask, version_1: int) -> None:
+    parts(app).queue.claim("another")
+    with pytest.raises(QueueTaken):
+        parts(app).queue.claim("this one")
+    status, body = ready(app)
+    assert status == 503
+    assert isinstance(body, dict)
+    assert body["checks"]["queue"].startswith(
+        "Another studio that runs uses this queue: give each its own QUEUE_PREFIX"
+    )
 
 
 def test_without_tables_it_is_not_ready_and_says_what_to_do(app: Flask) -> None:
@@ -108,6 +146,7 @@ def test_the_figures_of_an_empty_studio_are_zero(app: Flask) -> None:
         "mellow_preferences": 0,
         "mellow_new_judgments": 0,
         "mellow_active_runs": 0,
+        "mellow_untaken_runs": 0,
         "mellow_serving_version": 0,
         "mellow_wanted_version": 0,
     }
@@ -126,6 +165,7 @@ def test_the_figures_count_what_stands(app: Flask, session: Session, version_1: 
         "mellow_preferences": 4,
         "mellow_new_judgments": 1,
         "mellow_active_runs": 1,
+        "mellow_untaken_runs": 0,
         "mellow_serving_version": 1,
         "mellow_wanted_version": 1,
     }

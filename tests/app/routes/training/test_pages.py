@@ -9,10 +9,14 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from redis import Redis
+from rq import Worker
+from rq.serializers import JSONSerializer
 from sqlalchemy.orm import Session
 
 from app import create_app
 from app.db import Prompt, RunStatus, TrainingRun, User, now
+from app.runtime.queue import QueueTaken
 from app.services.training import overview
 from app.services.versions import versions
 from models.settings.clicks import CLICK_OPTIONS
@@ -48,6 +52,34 @@ def test_the_first_page_shows_what_there_is(session: Session, pairs: None, admin
     assert "No worker is connected" in page
     assert "It would train on 2 pairs from 1 click of 1 person on 1 prompt." in page
     assert "No DPO run has succeeded yet" in page
+
+
+def test_a_run_that_no_worker_takes_is_named_with_its_queue_and_can_be_cancelled(
+    app: Flask, session: Session, pairs: None, admin: Person
+) -> None:
+    queue = parts(app).queue
+    run = factories.run(session, method="sft", stage="waiting: no worker takes from gpu")
+    run.job_id = queue.enqueue_training(run.id, 1, needs_gpu=True)
+    factories.run(session, wish="another")
+    with Redis.from_url(parts(app).settings.redis_url) as redis:
+        Worker(["cpu"], connection=redis, serializer=JSONSerializer).register_birth()  # type: ignore[no-untyped-call]
+    browser = admin.browser()
+    told = f"Run {run.id} waits in the queue gpu, from which no worker takes: start one that does, or cancel the run."
+    assert f"{told} The runs behind it wait, too." in one_line(browser.get("/admin").text)
+    assert told in browser.get("/admin/system").text
+    assert "waiting: no worker takes from gpu" in browser.get(f"/admin/runs/{run.id}").text
+    browser.submit(f"/admin/runs/{run.id}/cancel", {})
+    assert told not in browser.get("/admin").text
+    assert queue.depth() == 1, "the run behind it waits for the worker; the one that was cancelled does not"
+
+
+def test_a_queue_that_another_studio_uses_is_told(app: Flask, pairs: None, admin: Person) -> None:
+    queue, browser = parts(app).queue, admin.browser()
+    queue.claim("another")
+    with pytest.raises(QueueTaken):
+        queue.claim("this one")
+    for address in ("/admin", "/admin/system"):
+        assert "Another studio that runs uses this queue: give each its own QUEUE_PREFIX" in browser.get(address).text
 
 
 def test_the_last_first_step_leads_to_the_new_version_beside_the_one_before(session: Session, admin: Person) -> None:

@@ -60,16 +60,24 @@ def test_a_screen_is_stored_with_all_it_takes_to_draw_it_again(
 
 
 def test_its_three_candidates_are_distinct_and_carry_version_position_and_log_probability(
-    session: Session, generator: Generator, annotator: Person
+    session: Session, generator: Generator, annotator: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    drawn: list[Screen] = []
+    draw = generator.generate
+
+    def noted(*arguments: Any, **options: Any) -> Screen:
+        drawn.append(draw(*arguments, **options))
+        return drawn[-1]
+
+    monkeypatch.setattr(generator, "generate", noted)
     desk_screens.generate(session, generator, annotator.id, "you are stupid", SAMPLING)
     candidates = rows(session, Candidate)
     assert len({wording(candidate.text) for candidate in candidates} - {wording("you are stupid")}) == 3
     assert [candidate.position for candidate in candidates] == [0, 1, 2]
     assert [candidate.version_number for candidate in candidates] == [1, 1, 1]
-    texts = [candidate.text for candidate in candidates]
-    expected = generator.log_probabilities(["you are stupid"] * 3, texts)
-    assert [candidate.log_probability for candidate in candidates] == pytest.approx(expected, abs=1e-4)
+    (screen,) = drawn
+    stored = {candidate.text: candidate.log_probability for candidate in candidates}
+    assert stored == pytest.approx({one.text: one.log_probability for one in screen.candidates})
 
 
 def test_the_order_shown_does_not_tell_the_order_drawn(

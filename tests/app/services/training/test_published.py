@@ -12,6 +12,7 @@ from flask import Flask
 from sqlalchemy.orm import Session
 
 from app.db import AuditEvent, RunStatus, TrainingRun, Version
+from app.services.training import published
 from app.services.training.published import Leftovers
 from app.services.versions import versions
 from models.model_errors import StoreAway
@@ -134,3 +135,33 @@ def test_what_could_not_be_read_while_the_store_was_away_is_recorded_later(
     assert known(session) == [1]
     leftovers.look(session)
     assert known(session) == [1, 2]
+
+
+def test_the_store_is_listed_when_something_happened_or_it_was_away_or_long_ago(
+    session: Session, store: CheckpointStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers: list[list[int] | StoreAway] = []
+
+    def numbers(_store: CheckpointStore) -> list[int]:
+        answer = answers.pop()
+        if isinstance(answer, StoreAway):
+            raise answer
+        return answer
+
+    def listings(leftovers: Leftovers, *given: list[int] | StoreAway) -> int:
+        answers[:] = given
+        leftovers.look(session)
+        return len(given) - len(answers)
+
+    monkeypatch.setattr(CheckpointStore, "numbers", numbers)
+    leftovers, run = Leftovers(store), factories.run(session)
+    assert [listings(leftovers, []) for _ in range(3)] == [1, 0, 0]
+    run.status, run.wish = RunStatus.FAILED, None
+    session.commit()
+    with pytest.raises(StoreAway):
+        listings(leftovers, StoreAway("The store does not answer."))
+    assert [listings(leftovers, []) for _ in range(2)] == [1, 0]
+    factories.version(session, 9, parent_number=1)
+    assert [listings(leftovers, []) for _ in range(2)] == [1, 0]
+    monkeypatch.setattr(published, "LIST_SECONDS", 0.0)
+    assert listings(leftovers, []) == 1

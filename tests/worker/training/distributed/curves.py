@@ -47,6 +47,14 @@ METHODS: Mapping[str, Mapping[str, Any]] = {
     "losses over the whole batch": {"loss_type": ["aot"], "per_device_train_batch_size": 3},
 }
 
+# Seven pairs, fourteen marked texts: each epoch ends with a batch of one or two rows.
+OTHERS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
+    "orpo": ("orpo", {"max_steps": 5, "per_device_train_batch_size": 3, "eval_steps": 2}),
+    "kto": ("kto", {"max_steps": 6, "per_device_train_batch_size": 4, "eval_steps": 2}),
+    "kto, uneven": ("kto", {"max_steps": 5, "per_device_train_batch_size": 3}),
+    "sft": ("sft", {"max_steps": 5, "per_device_train_batch_size": 4, "gradient_accumulation_steps": 2}),
+}
+
 
 def few_curves(t5: Path, folder: Path, progress: Progress) -> dict[str, Curve]:
     """Train in the two ways that people use most, and return what each told of its steps."""
@@ -62,15 +70,22 @@ def curves(t5: Path, llama: Path, folder: Path, progress: Progress) -> dict[str,
     for number, (name, settings) in enumerate(METHODS.items()):
         found[name] = _dpo(t5, folder / f"t5-{number}", {"max_steps": 5, **settings})
     found["a decoder alone"] = _dpo(llama, folder / "llama", {"max_steps": 4, "per_device_train_batch_size": 3})
+    for name, (method, settings) in OTHERS.items():
+        for kind, model in (("encoder-decoder", t5), ("decoder alone", llama)):
+            found[f"{name}, {kind}"] = _method(method, model, folder / f"{name}-{kind}", settings)
     found["weighted rows"] = _weighted(t5, folder / "weighted")
     found["initial training"] = _initial(t5, folder / "initial")
     return found
 
 
 def _dpo(model: Path, folder: Path, settings: Mapping[str, Any]) -> Curve:
-    told = RecordingProgress()
-    options = options_of("dpo", **{"use_cpu": True, **settings})
-    result = train(method_of("dpo"), str(model), data_of("preference"), options, folder, told)
+    return _method("dpo", model, folder, settings)
+
+
+def _method(name: str, model: Path, folder: Path, settings: Mapping[str, Any]) -> Curve:
+    told, method = RecordingProgress(), method_of(name)
+    options = options_of(name, **{"use_cpu": True, **settings})
+    result = train(method, str(model), data_of(method.kind), options, folder, told)
     return [*told.reports, (result.steps, {"mean": result.train_loss})]
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from transformers import TrainingArguments
 
 from models.model_errors import RecipeError
 from models.settings.command_line import DPOOptions, KTOOptions
 from worker.training import processes
-from worker.training.distributed.batches import joint, part_of, share
+from worker.training.distributed.batches import are_shared_equally, joint, part_of, share, weight_of
 from worker.training.processes import on_one_gpu
 
 
@@ -58,11 +60,24 @@ def test_rows_that_cannot_be_shared_equally_are_refused(monkeypatch: pytest.Monk
         share(settings(8))
 
 
-def test_one_row_of_a_batch_is_refused_to_the_processes_of_kto(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_two_batches_of_kto_become_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WORLD_SIZE", "4")
-    assert share(KTOOptions(per_device_train_batch_size=8))["per_device_train_batch_size"] == 2
-    with pytest.raises(RecipeError, match=r"divides one of them, and each has 2 rows of a batch at least\.$"):
-        share(KTOOptions(per_device_train_batch_size=4))
+    two = KTOOptions(per_device_train_batch_size=2, gradient_accumulation_steps=2)
+    assert tuple(joint(two).values()) == (2, 2)
+    assert tuple(joint(replace(two, loss_type="apo_zero_unpaired")).values()) == (4, 1)
+    assert [are_shared_equally(two, count) for count in (1, 2, 4)] == [True, True, False]
+    assert are_shared_equally(KTOOptions(per_device_train_batch_size=4), 4), "one row each"
+
+
+@pytest.mark.parametrize("items", [[3, 1], [5, 5, 2], [0, 4]])
+def test_means_of_the_processes_average_to_the_mean_over_all_items(
+    monkeypatch: pytest.MonkeyPatch, items: list[int]
+) -> None:
+    values = [[float(10 * rank + item) for item in range(count)] for rank, count in enumerate(items)]
+    monkeypatch.setattr(processes, "count", lambda: len(items))
+    monkeypatch.setattr(processes, "sums", lambda _: [float(sum(items))])
+    weighed = [weight_of(len(own)) * sum(own) / max(1, len(own)) for own in values]
+    assert sum(weighed) / len(items) == pytest.approx(sum(map(sum, values)) / sum(items))
 
 
 def test_one_process_has_the_batches_as_they_are_named() -> None:

@@ -64,8 +64,9 @@ def test_there_are_as_many_processes_as_gpus_that_share_each_step_equally(
 
 
 @pytest.mark.parametrize(("loss", "count"), [("kto", 4), ("apo_zero_unpaired", 8)])
-def test_a_process_of_kto_has_two_rows_to_compare(loss: str, count: int) -> None:
-    assert count_for(0, 8, KTOOptions(per_device_train_batch_size=8, loss_type=loss)) == count
+def test_no_more_processes_share_a_batch_of_kto_than_it_has_rows(loss: str, count: int) -> None:
+    settings = KTOOptions(per_device_train_batch_size=4, gradient_accumulation_steps=2, loss_type=loss)
+    assert count_for(0, 8, settings) == count
 
 
 def test_more_processes_than_gpus_are_refused_before_anything_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
@@ -23,9 +24,13 @@ UNLIKE = ("runtime", "per_second", "num_tokens")
 @pytest.fixture
 def t5(tmp_path: Path) -> Path:
     """A tiny T5 without dropout."""
-    folder = build_tiny_t5(tmp_path / "t5")
+    return without(build_tiny_t5(tmp_path / "t5"), "dropout_rate")
+
+
+def without(folder: Path, dropout: str) -> Path:
+    """Set a dropout of the model in the folder to 0; returns the folder."""
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    (folder / "config.json").write_text(json.dumps({**config, "dropout_rate": 0.0}), encoding="utf-8")
+    (folder / "config.json").write_text(json.dumps({**config, dropout: 0.0}), encoding="utf-8")
     return folder
 
 
@@ -40,7 +45,7 @@ def test_two_processes_tell_what_one_tells(t5: Path, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_they_do_so_with_every_loss_and_kind_of_model(t5: Path, tmp_path: Path) -> None:
-    llama = build_tiny_llama(tmp_path / "llama")
+    llama = without(build_tiny_llama(tmp_path / "llama"), "attention_dropout")
     one, two = (partial(curves, t5, llama, tmp_path / name) for name in ("one", "two"))
 
     alone = in_this_process(one, SETTINGS, SilentProgress())
@@ -60,8 +65,13 @@ def differences(expected: Curve, found: Curve) -> list[object]:
         for (step, values), (_, other) in zip(expected, found, strict=True)
         for name, value in values.items()
         if abs(value - other[name]) > 1e-4 * max(1.0, abs(value))
-        if not name.endswith(UNLIKE) and not _tied(name, step)
+        if not name.endswith(UNLIKE) and not _tied(name, step) and not _padded(name, values)
     ]
+
+
+def _padded(name: str, values: Mapping[str, float]) -> bool:
+    """Return whether TRL's figure is a mean over padding, too, of which each process has its own: ORPO's logits."""
+    return "logits/" in name and any(other.endswith("log_odds_ratio") for other in values)
 
 
 def _tied(name: str, step: int) -> bool:

@@ -112,3 +112,15 @@ def test_dropout_of_the_model_stays_on(tiny_t5: Path, tmp_path: Path) -> None:
         trainer = trainer_of("sft", tiny_t5, tmp_path, ROWS)
     rates = {module.p for module in trainer.model.modules() if isinstance(module, torch.nn.Dropout)}
     assert rates == {0.1}
+
+
+def test_the_loss_of_a_t5_counts_each_token_of_a_step_once(tiny_t5: Path, tmp_path: Path) -> None:
+    with quiet():
+        trainer = trainer_of("sft", tiny_t5, tmp_path, ROWS)
+    trainer.model.eval()
+    rows = list(trainer.train_dataset)
+    batches = [trainer.data_collator(part) for part in (rows[:1], rows[1:5], rows[5:])]
+    tokens = sum((batch["labels"] != -100).sum() for batch in batches)
+    parts = [trainer.compute_loss(trainer.model, batch, num_items_in_batch=tokens).item() for batch in batches]
+    whole = trainer.compute_loss(trainer.model, trainer.data_collator(rows)).item()
+    assert sum(parts) == pytest.approx(whole, abs=1e-5)

@@ -72,12 +72,12 @@ def test_a_head_that_was_asked_before_sees_what_is_switched_on_later(tiny_t5: Pa
     model = quiet_model(tiny_t5)
     add_seq2seq_head(model)
     head = head_of(model)
-    assert head._can_be_packed()
+    assert head.can_be_packed()
 
     for module in model.modules():
         if isinstance(module, nn.Dropout):
             module.p = 0.1
-    assert not head._can_be_packed()
+    assert not head.can_be_packed()
 
 
 def test_the_gradient_of_a_table_that_is_the_head_too_is_a_plain_tensor(tiny_t5: Path) -> None:

@@ -22,12 +22,12 @@ from worker.training.shared.checkpoint import load_model
 from worker.training.shared.examples import PreferenceExample
 from worker.training.shared.lora import linear_layers
 from worker.training.shared.quiet_libraries import quiet
-from worker.training.t5 import seq2seq_head, threads
-from worker.training.t5.batch_parts import Batch, shared_out
-from worker.training.t5.packed_t5 import scored_states
+from worker.training.t5 import seq2seq_head
+from worker.training.t5.parallel import threads
+from worker.training.t5.parallel.batch_parts import Batch, shared_out
+from worker.training.t5.parallel.side_by_side import Part, side_by_side
 from worker.training.t5.seq2seq_dpo import disable_dropout
 from worker.training.t5.seq2seq_head import add_seq2seq_head, head_of
-from worker.training.t5.side_by_side import Part, side_by_side
 
 BATCH = Batch(
     prompts=torch.tensor([[5, 6, 7, 8, 1], [9, 10, 1, 0, 0], [11, 12, 1, 0, 0]]),
@@ -227,35 +227,6 @@ def test_a_step_of_dpo_in_parts_has_the_loss_gradients_and_figures_of_one_in_a_p
         limit = (0.05 if bf16 else 1e-4) * float(gradient.abs().max()) + 1e-6
         assert torch.allclose(in_parts[1][name], gradient, rtol=0, atol=limit), name
     assert in_parts[2] == pytest.approx(whole[2], rel=0.05 if bf16 else 1e-3, abs=1e-2 if bf16 else 1e-5)
-
-
-def test_the_distance_from_the_parent_is_that_of_the_whole_batch(
-    tiny_t5: Path, split: list[int], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    model: Any = load_model(tiny_t5)
-    disable_dropout(model)
-    own = torch.arange(3)
-    batch = BATCH._replace(prompt_of_row=own, inputs=BATCH.inputs[:3], scored=BATCH.scored[:3])
-    states, matrix = scored_states(model, *batch)
-    parent = (states @ matrix.T + 0.3 * torch.sin(torch.arange(len(matrix)))).log_softmax(-1).detach()
-    add_seq2seq_head(model)
-
-    def divergence() -> tuple[float, dict[str, Tensor]]:
-        model.zero_grad()
-        given = {"input_ids": batch.prompts, "attention_mask": batch.prompt_mask, "decoder_input_ids": batch.inputs}
-        found = head_of(model).divergence({**given, "decoder_attention_mask": batch.scored.long()}, parent)
-        found.backward()  # type: ignore[no-untyped-call]
-        return float(found.detach()), {
-            n: weight.grad.clone() for n, weight in model.named_parameters() if weight.grad is not None
-        }
-
-    in_parts = divergence()
-    assert split == [2]
-    monkeypatch.setattr(threads, "PARTS", 1)
-    whole = divergence()
-    assert in_parts[0] == pytest.approx(whole[0], rel=1e-5)
-    for name, gradient in whole[1].items():
-        assert torch.allclose(in_parts[1][name], gradient, rtol=1e-4, atol=1e-6), name
 
 
 def test_an_adapter_that_came_after_the_head_is_trained_in_parts_too(tiny_t5: Path, split: list[int]) -> None:

@@ -17,7 +17,7 @@ from worker.training.clicks.click_dpo import train_dpo
 from worker.training.clicks.click_training import train_on_clicks
 from worker.training.sft.sft import train_sft
 from worker.training.shared.examples import PreferenceExample
-from worker.training.t5.threads import NARROW, threads_worth_waking
+from worker.training.t5.parallel.threads import NARROW, threads_worth_waking
 
 NARROW_MODEL = T5Config(d_model=NARROW)
 

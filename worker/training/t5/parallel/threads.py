@@ -6,11 +6,14 @@ saves. Parts of a batch that are computed in parallel (side_by_side.py) wait sel
 """
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
 from transformers import PreTrainedConfig
+
+from worker.training import processes
 
 NARROW = 256
 """The model width up to which one thread was fastest on two cores; at 512 two were 7 % faster."""
@@ -23,6 +26,9 @@ WORTH_SHARING = 2**16
 
 WORTH_SHARING_ADAPTED = 3 * 2**15
 """The same with an adapter, whose products are many and small."""
+
+WORTH_A_PROCESS = 2**15
+"""The same where the second part has a process of its own."""
 
 _usual: int | None = None
 """PyTorch's threads before `threads_worth_waking`, while that lasts."""
@@ -37,6 +43,15 @@ def parts_at_once(tokens: int, width: int, *, adapter: bool) -> int:
     if not idle_threads_sleep() or tokens * width < threshold:
         return 1
     return min(PARTS, _usual or torch.get_num_threads())
+
+
+def a_core_is_free() -> bool:
+    """Return whether one thread is used where there are more cores, and a process can be forked for another.
+
+    Where there is a GPU it cannot, since a forked process could not use it, nor on macOS.
+    """
+    forks_well = sys.platform.startswith("linux") and not torch.cuda.is_available() and processes.count() == 1
+    return forks_well and idle_threads_sleep() and torch.get_num_threads() == 1 and (_usual or 1) >= PARTS
 
 
 def idle_threads_sleep() -> bool:
