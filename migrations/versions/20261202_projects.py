@@ -1,7 +1,7 @@
 """A studio has projects; what was there is the first one.
 
 Revision ID: 7d2c40e8b619
-Revises: a9e3d7c05b18
+Revises: 6d2b90f7e41a
 Create Date: 2026-11-30 20:02:17.604183
 
 """
@@ -15,7 +15,7 @@ from alembic import op
 from alembic.operations import BatchOperations
 
 revision = "7d2c40e8b619"
-down_revision = "a9e3d7c05b18"
+down_revision = "6d2b90f7e41a"
 branch_labels = None
 depends_on = None
 
