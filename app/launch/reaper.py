@@ -27,7 +27,7 @@ GRACE_SECONDS = 5.0
 
 _POLL_SECONDS = 0.05
 _KILL_SECONDS = 5.0
-"""How long killed processes are waited for: one in an uninterruptible wait survives SIGKILL."""
+"""Limits the wait for killed processes: one in an uninterruptible wait survives SIGKILL."""
 _DONE, _WITH_OTHERS, _LAST, _OVER = "done", "with-others", "last", "over"
 
 

@@ -1,4 +1,4 @@
-"""How the C library of a web process keeps freed memory: glibc's defaults are for few threads that allocate little.
+"""Limits what the C library of a web process keeps of freed memory: glibc's defaults suit few threads that need little.
 
 By default each thread that allocates gets memory of its own, and what a screen or the loading of a version needed for a
 moment stays with the process in as many places: 25 to 100 MB.

@@ -36,7 +36,7 @@ QUEUES = (GPU_QUEUE, CPU_QUEUE, OLD_QUEUE)
 """The queues by what their jobs need; older releases put every job into the last one."""
 _LONGEST_CLAIM_SECONDS = 60
 _RELEASED_CLAIM_SECONDS = 10
-"""How long a claim lasts that one process gave up; the others of the studio renew it more often."""
+"""Limits a claim that one process gave up; the others of the studio renew it more often."""
 _CLAIM_LOOK_SECONDS = 0.5
 _STUDIO_KEY = "mellow:studio"
 _CHANNEL = "mellow:alias"

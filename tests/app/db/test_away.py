@@ -1,4 +1,4 @@
-"""Which errors say that a database cannot be used now, and which are faults that would be the same in a moment."""
+"""Tell errors of a database that cannot be used now from faults that would be the same in a moment."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ from tests.postgres import Cluster, new_cluster
 from tests.processes import ADMIN, Api, Program, alive, environment, free_port, wait_for
 
 KINDS = ("worker", "work-horse", "training process", "queue", "web", "store", "database")
-"""What is killed; a training process is `accelerate launch` or one of the two that it has started."""
+"""Names what is killed; a training process is `accelerate launch` or one of the two that it has started."""
 TRAINING_PROCESSES, WEB_PROCESSES = 2, 2
 CLICKS = 24
 VISITOR_TOKEN, VISITOR_EMAIL = "token of a visitor of the large set-up", "visitor@example.org"
@@ -56,7 +56,7 @@ class Kept(Program):
 
 
 class LargeSetup:
-    """What runs, where it is reached, and which processes are which part."""
+    """Tell what runs, where it is reached, and which processes are which part."""
 
     def __init__(self, folder: Path, cluster: Cluster) -> None:
         self.folder = folder

@@ -1,4 +1,4 @@
-"""What must hold once a run has ended, whatever was killed: read from the database and from the store's own folder."""
+"""Check what must hold once a run has ended, whatever was killed, by the database and the store's own folder."""
 
 from __future__ import annotations
 

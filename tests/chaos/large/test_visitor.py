@@ -1,4 +1,4 @@
-"""Which failures of a visitor's requests may be, and that a request is repeated until it succeeds."""
+"""Hold which failures of a visitor's requests may be, and that a request is repeated until it succeeds."""
 
 from __future__ import annotations
 

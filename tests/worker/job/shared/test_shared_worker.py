@@ -100,7 +100,6 @@ def test_a_job_is_taken_when_the_turn_comes_and_not_before(waiting: Waiting, que
 
 
 def test_who_waits_for_a_job_that_another_worker_took_gives_the_turn_back(waiting: Waiting, queue: JobQueue) -> None:
-    queue.forget(queue.enqueue_training(1, 1, needs_gpu=True))
     job = queue.enqueue_training(2, 1, needs_gpu=False)
     assert waiting.asked() == (1, "cpu")
     queue.forget(job)
