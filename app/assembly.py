@@ -21,6 +21,7 @@ from app import access, cli, confirmation, migrating, security, words
 from app.config import PROJECT_ROOT, Settings
 from app.context import Mellow
 from app.db import ENGINE_OPTIONS
+from app.entrance.project_path import ProjectPath
 from app.error_responses import register_error_handlers
 from app.extensions import bootstrap, compress, csrf, db, login
 from app.launch.parts import read_parts
@@ -66,6 +67,7 @@ def assembled(settings: Settings | None = None) -> Flask:
         PERMANENT_SESSION_LIFETIME=settings.session_lifetime,  # also the age from which a cookie is not read
         SESSION_IDLE=settings.session_idle,
     )
+    app.wsgi_app = ProjectPath(app.wsgi_app)  # type: ignore[method-assign]
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops, x_prefix=hops)  # type: ignore[method-assign]

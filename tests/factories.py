@@ -26,6 +26,7 @@ from app.db import (
     Judgment,
     LiveComparison,
     Preference,
+    Project,
     Prompt,
     Role,
     RunMetric,
@@ -74,6 +75,12 @@ def user(session: Session, *, role: Role = Role.ANNOTATOR, token: str | None = N
             scopes = [str(scope) for scope in api_tokens.scopes_of(role)]
             session.add(ApiToken(user_id=person.id, name="test", token_hash=digest, scopes=scopes, last_used_at=now()))
     return person
+
+
+def project(session: Session, *, slug: str | None = None, **values: Any) -> Project:
+    """A project beside the first one."""
+    slug = slug or f"project-{next(_counter)}"
+    return _add(session, Project(**{"slug": slug, "name": slug.title()} | values))
 
 
 def sign_in(session: Session, person: User) -> str:

@@ -19,6 +19,9 @@ from app.routes.people import api as people_api
 from app.routes.people import auth, join, person_access, personal_data, reset
 from app.routes.people import pages as people_pages
 from app.routes.people.authentication import factors, organisation
+from app.routes.projects import api as projects_api
+from app.routes.projects import pages as projects_pages
+from app.routes.projects import project_page
 from app.routes.prompts import api as prompts_api
 from app.routes.prompts import pages as prompts_pages
 from app.routes.system import api_document, api_webhooks, health, help, webhooks
@@ -43,6 +46,8 @@ _PAGES = (
     health.blueprint,
     people_pages.blueprint,
     person_access.blueprint,
+    projects_pages.blueprint,
+    project_page.blueprint,
     personal_data.blueprint,
     join.blueprint,
     reset.blueprint,
@@ -64,6 +69,7 @@ _API = (
     desk_api.blueprint,
     api_me.blueprint,
     people_api.blueprint,
+    projects_api.blueprint,
     training_api.blueprint,
     exchange_api.blueprint,
     prompts_api.blueprint,

@@ -23,6 +23,7 @@ from app.db import (
     Judgment,
     OrganisationAccount,
     PasswordReset,
+    ProjectMember,
     Prompt,
     RecoveryCode,
     Reservation,
@@ -47,7 +48,16 @@ from app.words import gettext
 _RENAMED_AT_ONCE = 500
 _PERSONAL = {"email", "name", "label", "address"}
 """The details of the audit log that say who somebody is, or where they were."""
-_GO = (Reservation, SignInSession, PasswordReset, ApiToken, SecondFactor, RecoveryCode, OrganisationAccount)
+_GO = (
+    Reservation,
+    SignInSession,
+    PasswordReset,
+    ApiToken,
+    SecondFactor,
+    RecoveryCode,
+    OrganisationAccount,
+    ProjectMember,
+)
 """The tables of what is a person's alone."""
 _own = Judgment.annotator.is_(None)
 _judged_screen = exists(select(Judgment.id).where(Judgment.generation_id == Generation.id))

@@ -50,6 +50,7 @@ TABLES = {
     "organisation_accounts",
     "password_resets",
     "preferences",
+    "project_members",
     "projects",
     "prompts",
     "recovery_codes",
