@@ -13,10 +13,10 @@ from app.access import user_id
 from app.api import projects as described
 from app.api.operations import gives, operation
 from app.api.projects import OwnProject, ProjectChange, ProjectRequest
-from app.context import mellow
 from app.db import Project
 from app.extensions import db
-from app.services.projects import creation, projects
+from app.routes.projects import actions
+from app.services.projects import projects
 from app.services.projects.projects import Text
 
 blueprint = Blueprint("api_projects", __name__)
@@ -39,7 +39,7 @@ def list_projects() -> ResponseReturnValue:
 def create_project(body: ProjectRequest) -> ResponseReturnValue:
     """Create a project."""
     text = Text(body.name, body.instruction)
-    return _json(creation.create(db.session(), mellow().store, user_id(), body.slug, text, body.copy_of)), 201
+    return _json(actions.create(body.slug, text, body.copy_of)), 201
 
 
 @blueprint.patch("/projects/<slug>")

@@ -9,10 +9,10 @@ from flask.typing import ResponseReturnValue
 
 from app.access import user_id
 from app.api.payload import row_id
-from app.context import mellow
 from app.domain_errors import Conflict, DomainError
 from app.entrance import project_path
 from app.extensions import db
+from app.routes.projects import actions
 from app.services.projects import creation, memberships, projects
 from app.services.projects.projects import Text
 from app.words import gettext
@@ -33,7 +33,7 @@ def create() -> ResponseReturnValue:
     text = Text(form.get("name", ""), form.get("instruction", ""))
     copy_of = row_id(form.get("copy_of"))
     try:
-        made = creation.create(db.session(), mellow().store, user_id(), form.get("slug", ""), text, copy_of)
+        made = actions.create(form.get("slug", ""), text, copy_of)
     except DomainError as refusal:
         return _page(form, str(refusal)), refusal.status
     flash(gettext("The project %(name)s is there. Say now who works on it.", name=made.name), "success")

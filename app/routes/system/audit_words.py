@@ -35,6 +35,7 @@ ACTIONS = frozenset(
         N_("project.archived"),
         N_("project.changed"),
         N_("project.created"),
+        N_("project.discarded"),
         N_("project.restored"),
         N_("prompt.changed"),
         N_("prompt.deleted"),

@@ -5,24 +5,29 @@ from __future__ import annotations
 from sqlalchemy.orm import Session
 
 from app.db import Project, Version, everything
+from app.domain_errors import DomainError
 from app.services.projects import projects
 from app.services.projects.projects import Text
 from app.services.versions import first_version, versions
+from models.model_errors import StoreError
 from models.store.store import CheckpointStore
 
 
-def create(session: Session, store: CheckpointStore, by: int, slug: str, text: Text, copy_of: int | None) -> Project:
-    """Add a project whose first version is a copy of `copy_of`, or of the base for None.
+def create(
+    session: Session, store: CheckpointStore, by: int, slug: str, text: Text, copy_of: int | None
+) -> tuple[Project, int]:
+    """Add a project whose first version is a copy of `copy_of`, or of the base for None; returns it with that version.
 
-    Raises Invalid, Conflict, and NotFound for a version that is not there. If its files cannot be stored, the project
-    is there without a version, as its desk says.
+    The web processes are to be told afterwards that an alias has moved. Raises Invalid, Conflict, NotFound for a version
+    that is not there, and StoreError if its files cannot be stored; then there is no project either.
     """
-    if copy_of is not None:
-        with everything(session):
-            versions.usable(session, copy_of)
     project = projects.add(session, by, slug, text)
-    first_version.publish_first(session, store, project.id, by, copy_of)
-    return project
+    try:
+        number = first_version.publish_first(session, store, project.id, by, copy_of)
+    except (DomainError, StoreError):
+        projects.discard(session, by, project.id)
+        raise
+    return project, number
 
 
 def origins(session: Session) -> list[tuple[Project, Version]]:

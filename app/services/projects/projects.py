@@ -80,6 +80,14 @@ def add(session: Session, by: int, slug: str, text: Text) -> Project:
     return project
 
 
+def discard(session: Session, by: int, project_id: int) -> None:
+    """Delete a project that was just added and holds nothing yet."""
+    with write_transaction(session):
+        project = get(session, project_id)
+        audit.record(session, by, "project.discarded", f"project {project_id}", slug=project.slug)
+        session.delete(project)
+
+
 def change(session: Session, by: int, project_id: int, text: Text) -> Project:
     """Change the name and the instruction of a project; raises NotFound and Invalid."""
     text = text.checked()
