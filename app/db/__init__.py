@@ -23,8 +23,9 @@ from app.db.people.second_factor import SecondFactor
 from app.db.people.sign_in_session import SignInSession
 from app.db.people.user import Role, User
 from app.db.prebuilt import Prebuilt, PrebuiltInsert
-from app.db.projects.owned import Kept, Owned, enter, everything, mine, project_of
-from app.db.projects.project import FIRST, Project
+from app.db.projects.owned import Kept, Owned, enter, everything, mine, project_of, sessions_of, within
+from app.db.projects.project import FIRST, LONGEST_INSTRUCTION, Project
+from app.db.projects.turns import project_ids, slug_of
 from app.db.prompts.prompt import Prompt
 from app.db.prompts.reservation import Reservation
 from app.db.prompts.studio_setting import StudioSetting
@@ -47,6 +48,7 @@ __all__ = [
     "FIRST",
     "JUDGE",
     "LONGEST_ANNOTATOR",
+    "LONGEST_INSTRUCTION",
     "OFF_THE_CARDS",
     "SERVING",
     "Alias",
@@ -105,8 +107,12 @@ __all__ = [
     "new_key",
     "now",
     "one_at_a_time",
+    "project_ids",
     "project_of",
     "serving_alias",
+    "sessions_of",
+    "slug_of",
+    "within",
     "write_transaction",
     "write_with_others",
 ]

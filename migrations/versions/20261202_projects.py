@@ -23,6 +23,7 @@ _NEVER_AGAIN = frozenset({"generations", "judgments", "prompts"})
 """The tables that never give an id out again."""
 OWNED = (
     "aliases",
+    "deleted_judgments",
     "forgettings",
     "generations",
     "imports",
@@ -41,6 +42,7 @@ def upgrade() -> None:
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("slug", sa.String(length=40), nullable=False),
         sa.Column("name", sa.String(length=100), nullable=False),
+        sa.Column("instruction", sa.String(length=300), server_default="", nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("archived_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk__projects")),
