@@ -19,10 +19,8 @@ from flask import Flask, current_app, flash, g, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import UserMixin, current_user, login_user, logout_user
 from sqlalchemy.exc import OperationalError
-from sqlalchemy.orm import Session, sessionmaker
 
-from app.context import mellow
-from app.db import FIRST, Role, Scope, User, enter, now, project_of, sessions_of
+from app.db import FIRST, Role, Scope, User, enter, now
 from app.db.full_disk import is_full
 from app.domain_errors import Forbidden, NotFound, NotSignedIn
 from app.entrance import project_path
@@ -142,11 +140,6 @@ def slug_unless_first() -> str | None:
     """Return what files and addresses call the request's project; None for the first one, which needs no name."""
     seat: Seat | None = current_user.seat
     return seat.slug if seat and seat.id != FIRST else None
-
-
-def sessions_of_project() -> sessionmaker[Session]:
-    """Return the session factory of the request's project, for answers that are still written when it is over."""
-    return sessions_of(mellow().sessions, project_of(db.session()) or FIRST)
 
 
 def bearer() -> Bearer | None:

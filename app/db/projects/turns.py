@@ -10,9 +10,10 @@ from sqlalchemy.orm import Session
 from app.db.projects.project import FIRST, Project
 
 
-def project_ids(session: Session) -> Sequence[int]:
-    """Return the ids of all projects, archived ones too, the first one's first."""
-    return session.scalars(select(Project.id).order_by(Project.id)).all()
+def project_ids(session: Session, *, in_use: bool = False) -> Sequence[int]:
+    """Return the ids of all projects, or of those in use, which are not archived; the first one's first."""
+    wanted = (Project.archived_at.is_(None),) if in_use else ()
+    return session.scalars(select(Project.id).where(*wanted).order_by(Project.id)).all()
 
 
 def slug_of(connection: Connection, project: int | None) -> str | None:

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from flask import Blueprint, Response, current_app, request
 from flask.typing import ResponseReturnValue
 
-from app.access import sessions_of_project, slug_unless_first, user_id
+from app.access import slug_unless_first, user_id
 from app.api.exchange import (
     Bytes,
     ImportPage,
@@ -111,7 +111,7 @@ def run_import(upload_id: str, body: ImportRequest) -> ResponseReturnValue:
     files = uploads()
     path = files.path(upload_id)
     plan = ImportPlan.of(body, files.name(upload_id))
-    parts, by, sessions = mellow(), user_id(), sessions_of_project()
+    parts, by, sessions = mellow(), user_id(), mellow().sessions
     log = current_app.logger
     full = gettext("The disk is full: the rest of the file was not stored. Once there is room, import it again.")
     failed = gettext("Something went wrong on our side; the log says what.")
@@ -190,7 +190,7 @@ def list_judgments(query: JudgmentPageQuery) -> ResponseReturnValue:
 def export_preferences(query: ExportQuery) -> ResponseReturnValue:
     """The standing judgments that a filter finds, all of them without one, in one of the field's schemas."""
     plan = query.plan(slug_unless_first())
-    sessions = sessions_of_project()
+    sessions = mellow().sessions
 
     def content() -> Iterator[bytes]:
         with sessions() as session:

@@ -8,7 +8,6 @@ from typing import Any
 from flask import Blueprint, Response, request
 from flask.typing import ResponseReturnValue
 
-from app.access import sessions_of_project
 from app.api.operations import FORM, gives, operation, sent_body
 from app.api.payload import run_json
 from app.api.training import (
@@ -85,7 +84,7 @@ def preview_run(body: PreviewRequest | None) -> ResponseReturnValue:
 @operation("The latest runs, the newest first", gives("Runs.", list[Run]))
 def list_runs() -> ResponseReturnValue:
     """The latest runs, the newest first."""
-    places = {run.id: place for place, run in enumerate(runs.queue(db.session()))}
+    places = runs.places(db.session())
     return [run_json(run, places.get(run.id), expected(db.session(), run)) for run in runs.page(db.session())]
 
 
@@ -130,7 +129,7 @@ def run_events(run_id: int, query: EventsQuery) -> ResponseReturnValue:
     db.session.rollback()  # a stream must not hold the request's transaction for hours
     last_id = request.headers.get("Last-Event-ID", "")
     after = int(last_id) if re.fullmatch("[0-9]{1,18}", last_id) else query.after
-    stream = events.stream(sessions_of_project(), run_id, after, mellow().streams)
+    stream = events.stream(mellow().sessions, run_id, after, mellow().streams)
     return Response(stream, content_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
 
 

@@ -249,7 +249,7 @@ def _add(
         "verdict": str(sent.verdict),
         "preferences": len(yielded.pairs),
     }
-    webhooks.record(connection, webhooks.JUDGMENT_CREATED, announcement)
+    webhooks.record(connection, webhooks.JUDGMENT_CREATED, announcement, project)
     return number
 
 

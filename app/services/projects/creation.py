@@ -18,8 +18,8 @@ def create(
 ) -> tuple[Project, int]:
     """Add a project whose first version is a copy of `copy_of`, or of the base for None; returns it with that version.
 
-    The web processes are to be told afterwards that an alias has moved. Raises Invalid, Conflict, NotFound for a version
-    that is not there, and StoreError if its files cannot be stored; then there is no project either.
+    The web processes are to be told afterwards that an alias has moved. Raises Invalid, Conflict, NotFound for a
+    version that is not there, and StoreError if its files cannot be stored; then there is no project either.
     """
     project = projects.add(session, by, slug, text)
     try:

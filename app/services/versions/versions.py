@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from app.db import (
     ACTIVE_STATUSES,
+    SERVING,
     Alias,
     AuditEvent,
     TrainingRun,
@@ -80,7 +81,8 @@ def record_version(session: Session, manifest: Manifest, location: str) -> Versi
     known = session.get(Version, manifest.number)
     if known is not None:
         return known
-    parent = manifest.parent and session.get(Version, manifest.parent)
+    with everything(session):  # the first version of a project may be a copy of another one's
+        parent = manifest.parent and session.get(Version, manifest.parent)
     another = session.scalar(select(Version.number).where(Version.run_id == manifest.run_id))
     row = {
         "number": manifest.number,
@@ -117,8 +119,8 @@ def point_serving_at(session: Session, number: int, by: int | None) -> bool:
     if not first:
         alias.version_number, alias.moves, alias.moved_at = number, alias.moves + 1, now()
     audit.record(session, by, "alias.moved", serving_alias(session), before=before, after=number)
-    moved = {"alias": serving_alias(session), "before": before, "after": number, "by": by}
-    webhooks.record(session.connection(), webhooks.ALIAS_MOVED, moved)
+    moved = {"alias": SERVING, "before": before, "after": number, "by": by}
+    webhooks.record(session.connection(), webhooks.ALIAS_MOVED, moved, alias.project_id)
     how = "was published meanwhile and is live" if by is None else "was made live by hand"
     live_comparison.end_running(session, f"Version {number} {how}.", by)
     return True
