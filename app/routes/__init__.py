@@ -7,7 +7,6 @@ from typing import Any
 from flask import Flask
 from werkzeug.routing import IntegerConverter, Map
 
-from app.api import api_docs
 from app.api.openapi import API_PREFIX
 from app.routes import chapters, icons, libraries, navigation, script_words, typeface
 from app.routes.desk import api as desk_api
@@ -24,7 +23,7 @@ from app.routes.projects import pages as projects_pages
 from app.routes.projects import project_page
 from app.routes.prompts import api as prompts_api
 from app.routes.prompts import pages as prompts_pages
-from app.routes.system import api_document, api_webhooks, health, help, webhooks
+from app.routes.system import api_docs, api_document, api_webhooks, health, help, webhooks
 from app.routes.system import pages as system_pages
 from app.routes.training import api as training_api
 from app.routes.training import by_itself, head_page

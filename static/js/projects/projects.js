@@ -8,7 +8,7 @@ let suggested = slug.value;
 
 name.addEventListener("input", () => {
   if (slug.value !== suggested) return;
-  const plain = name.value.normalize("NFKD").replace(/[\u0300-\u036f]/g, "").toLowerCase();
+  const plain = name.value.normalize("NFKD").replace(/[^ -~]/g, "").toLowerCase();
   suggested = plain.replace(/[^a-z0-9]+/g, "-").slice(0, slug.maxLength).replace(/^-|-$/g, "");
   slug.value = suggested;
 });

@@ -23,7 +23,7 @@ def admin(session: Session) -> User:
     [("Short answers", "short-answers"), ("Über  Grüße!", "uber-grue"), ("礼貌", "project"), ("x" * 60, "x" * 40)],
 )
 def test_a_name_suggests_an_address(name: str, slug: str) -> None:
-    assert projects.suggested(name) == slug.replace("uber-grue", "uber-gru-e")
+    assert projects.suggested(name) == slug
 
 
 def test_an_address_that_is_suggested_is_free(session: Session, admin: User) -> None:
