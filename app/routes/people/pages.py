@@ -56,7 +56,7 @@ def add_person() -> ResponseReturnValue:
     form = request.form
     given = (form.get(name, "") for name in ("email", "password", "role", "name"))
     try:
-        user = accounts.add_user(db.session(), user_id(), *given, _chosen_projects())
+        user = accounts.add_user(db.session(), user_id(), *given, projects=_chosen_projects())
     except DomainError as refusal:
         return _page(form=form, problem=str(refusal)), refusal.status
     flash(gettext("%(email)s may sign in now.", email=user.email), "success")

@@ -127,6 +127,7 @@ def add_user(
     password: str,
     role: str,
     name: str = "",
+    *,
     projects: Mapping[int, ProjectRole] | None = None,
 ) -> User:
     """Create an account whose owner has to choose another password after signing in; raises Invalid or Conflict.

@@ -88,7 +88,7 @@ def test_an_unknown_role_is_refused(session: Session, second: Project, admin: Us
 
 def test_a_new_person_is_in_the_projects_of_the_form_alone(session: Session, second: Project, admin: User) -> None:
     roles = memberships.chosen(session, {str(FIRST): "", str(second.id): "reviewer"})
-    user = accounts.add_user(session, admin.id, "new@example.org", PASSWORD, "annotator", "", roles)
+    user = accounts.add_user(session, admin.id, "new@example.org", PASSWORD, "annotator", projects=roles)
     assert seats(session, user) == {"second": REVIEWER}
 
 

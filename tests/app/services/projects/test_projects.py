@@ -85,6 +85,7 @@ def test_the_first_project_stays(session: Session, admin: User) -> None:
 
 
 def test_a_project_that_is_not_there_is_not_found(session: Session) -> None:
-    for look in (lambda: projects.get(session, 99), lambda: projects.by_slug(session, "x\x00")):
-        with pytest.raises(NotFound, match="There is no project"):
-            look()
+    with pytest.raises(NotFound, match="There is no project 99"):
+        projects.get(session, 99)
+    with pytest.raises(NotFound, match="There is no project x"):
+        projects.by_slug(session, "x\x00")
