@@ -22,6 +22,7 @@ from app.db import (
     RewardHead,
     RunStatus,
     StudioSetting,
+    User,
     WebhookDelivery,
     everything,
     now,
@@ -47,7 +48,7 @@ from app.services.training.by_itself import rule
 from app.services.training.rebuilds import forgetting_runs
 from app.services.training.reward import forecasts, judged
 from app.services.versions import forgetting, learned, live_comparison, timeline, versions
-from app.services.versions.forgetting import Forgotten, ForgettingKind
+from app.services.versions.forgetting import ForgettingKind, Forgotten
 from models.reward.features import SIZE
 from tests import factories
 from tests.studio import Person, parts, rows
@@ -156,14 +157,14 @@ def fill(session: Session, admin: int, people: list[int], number: int) -> None:
         factories.judgment(session, factories.generation(session, person, prompt=check, gold=True, version=number))
         assert undone.project_id == screen.project_id == shared.project_id
     imported = factories.file_import(session, admin)
-    last = rows(session, Judgment)[-1].id
+    ids = [one.id for one in rows(session, Judgment)]
     run = factories.run(
         session,
         RunStatus.SUCCEEDED,
         parent_version=number,
         produced_version=number + 1,
-        last_judgment_id=last,
-        judgments=learned.pack([last]),
+        last_judgment_id=ids[-1],
+        judgments=learned.pack(ids),
         finished_at=now(),
     )
     with write_transaction(session):
@@ -201,7 +202,7 @@ def test_what_changes_in_one_project_changes_nothing_in_the_other(two: Two, admi
     before = seen(two.first, people[0], moment)
     prompt = rows(two.second, Prompt)[0]
     prompt_deletion.delete_prompt(two.second, admin.id, prompt.id, prompt.id)
-    judgments.undo(two.second, people[0], rows(two.second, Judgment)[-1].id)
+    judgments.undo(two.second, people[1], rows(two.second, Judgment)[-1].id)
     search.change_all(two.second, admin.id, PromptFilter(state="all"), {"priority": 7, "overlap": 3})
     studio_settings.change(two.second, admin.id, {"overlap": 1, "least_seconds": 0})
     live_comparison.stop(two.second, live_comparison.history(two.second)[0].id, admin.id, "enough")
@@ -234,25 +235,27 @@ def test_nothing_of_another_project_is_reached_by_its_number(two: Two, admin: Pe
 
 
 def test_a_person_is_exported_and_deleted_from_all_projects(two: Two, admin: Person) -> None:
-    gone, stays = (factories.user(two.first) for _ in range(2))
+    gone, stays = (factories.user(two.first).id for _ in range(2))
+    email = two.first.get_one(User, gone).email
     for session, number in ((two.first, 1), (two.second, 11)):
-        fill(session, admin.id, [gone.id, stays.id], number)
+        fill(session, admin.id, [gone, stays], number)
     with everything(two.first):
-        assert two.first.query(Judgment).count() == 12
-    assert deletion.traces(two.first, gone.id).judgments == 6
-    content = b"".join(archive.of_account(two.first, gone.id))
+        assert len(rows(two.first, Judgment)) == 12
+    assert deletion.traces(two.first, gone).judgments == 6
+    content = b"".join(archive.of_account(two.first, gone))
     assert len(content) > 1000
-    deletion.delete_person(two.second, admin.id, gone.id, gone.email, keep_judgments=False)
+    deletion.delete_person(two.second, admin.id, gone, email, keep_judgments=False)
     for session in (two.first, two.second):
-        assert {one.user_id for one in rows(session, Judgment)} == {stays.id}
+        assert {one.user_id for one in rows(session, Judgment)} == {stays}
         assert len(rows(session, DeletedJudgment)) == 3
-        assert not forgetting.learners(session, meant(gone.id))
-    assert deletion.traces(two.first, gone.id).judgments == 0
+        assert not forgetting.learners(session, meant(gone))
+    assert deletion.traces(two.first, gone).judgments == 0
 
 
 def test_a_forgetting_says_in_which_other_projects_versions_learned_from_it(two: Two, admin: Person) -> None:
     person = factories.user(two.first).id
     fill(two.second, admin.id, [person], 11)
+    two.first.rollback()
     assert forgetting.learners(two.first, meant(person)) == []
     assert forgetting.elsewhere(two.first, meant(person)) == ["second"]
     assert [one.version.number for one in forgetting.learners(two.second, meant(person))] == [12]
@@ -263,7 +266,8 @@ def test_one_file_can_be_imported_into_both(two: Two, admin: Person, tmp_path: P
     file.write_text("prompt,chosen,rejected\nyou fool,be kind,go away\n", encoding="utf-8")
     taken = []
     for session in (two.first, two.second, two.first, two.second):
-        plan = ImportPlan.parse({"layout": "csv"}, file.name)
+        found = imports.preview(session, file, {}, 1000)
+        plan = ImportPlan.parse({**found.mapping.as_json(), "judgments": True}, file.name)
         *_, last = imports.run(session, admin.id, file, plan, 1000)
         taken.append((last.report.judgments, last.report.judgments_known))
     assert taken == [(1, 0), (1, 0), (0, 1), (0, 1)]
@@ -274,9 +278,10 @@ def test_one_file_can_be_imported_into_both(two: Two, admin: Person, tmp_path: P
 
 def test_settings_are_a_projects_but_for_those_of_the_studio(two: Two, admin: Person) -> None:
     studio_settings.change(two.second, admin.id, {"overlap": 5, "second_factor_of_admins": True})
+    two.first.rollback()
     first, second = (studio_settings.settings(session) for session in (two.first, two.second))
     assert (first.overlap, second.overlap) == (1, 5)
-    assert first.second_factor_of_admins and second.second_factor_of_admins
+    assert (first.second_factor_of_admins, second.second_factor_of_admins) == (True, True)
     assert {"2/overlap", "second_factor_of_admins"} <= {row.name for row in rows(two.first, StudioSetting)}
 
 
