@@ -1,15 +1,18 @@
-"""Access rules of all endpoints. An endpoint that is not listed is for admins only, so forgetting one never opens it.
+"""Access to all endpoints: the lists of app/entrance/endpoints.py, and the person's role in the project of the address.
 
-A request is authenticated by a bearer token or by the session cookie. With a token no CSRF check is needed, since no
-browser sends one by itself; with the cookie every state-changing request must carry the CSRF token. Some of them take
-the password once more (`app/confirmation.py`), and whoever has a password that somebody else typed chooses another one
-before anything else; after that an admin sets up a second factor, if the studio asks its admins for one. A token may do
-what its owner's role and its own scopes both allow.
+A project that a person is not in, that is archived or that there never was is not found. A request is authenticated by
+a bearer token or by the session cookie. With a token no CSRF check is needed, since no browser sends one by itself;
+with the cookie every state-changing request must carry the CSRF token. Some of them take the password once more
+(`app/confirmation.py`), and whoever has a password that somebody else typed chooses another one before anything else;
+after that an admin sets up a second factor, if the studio asks its admins for one. A token may do what its owner's role
+and its own scopes both allow.
 """
 
 from __future__ import annotations
 
 import logging
+from functools import cached_property
+from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Flask, current_app, flash, g, redirect, request, url_for
@@ -17,9 +20,21 @@ from flask.typing import ResponseReturnValue
 from flask_login import UserMixin, current_user, login_user, logout_user
 from sqlalchemy.exc import OperationalError
 
-from app.db import Role, Scope, User, now
+from app.db import FIRST, Role, Scope, User, enter, now
 from app.db.full_disk import is_full
-from app.domain_errors import Forbidden, NotSignedIn
+from app.domain_errors import Forbidden, NotFound, NotSignedIn
+from app.entrance import project_path
+from app.entrance.endpoints import (
+    ANNOTATOR,
+    CHANGES_PASSWORD,
+    PERSONAL,
+    PROJECT_ADMIN,
+    PUBLIC,
+    REVIEWER,
+    SETTING_UP,
+    TAKES_PASSWORD,
+    TAKES_PASSWORD_FOR_ADMINS,
+)
 from app.extensions import csrf, db, login
 from app.services.people import accounts, api_tokens, sessions
 from app.services.people.accounts import Identity
@@ -27,85 +42,12 @@ from app.services.people.api_tokens import Bearer
 from app.services.people.authentication import second_factor
 from app.services.people.browser_names import browser_name
 from app.services.people.sessions import Ending
+from app.services.projects import memberships
+from app.services.projects.memberships import Seat
 from app.words import gettext
 
 log = logging.getLogger(__name__)
 
-PUBLIC = frozenset(
-    {
-        "static",
-        "bootstrap.static",
-        "typeface.file",
-        "script_words.file",
-        "uplot.static",
-        "auth.sign_in",
-        "auth.setup",
-        "factors.code",
-        "organisation.leave",
-        "organisation.back",
-        "join.page",
-        "reset.page",
-        "health.healthz",
-        "health.readyz",
-        "health.metrics",
-        "openapi.document",
-    }
-)
-ANNOTATOR = frozenset(
-    {
-        "annotate.home",
-        "annotate.page",
-        "auth.sign_out",
-        "auth.account",
-        "auth.export",
-        "auth.new_token",
-        "auth.revoke_token",
-        "auth.change_password",
-        "auth.change_profile",
-        "auth.change_theme",
-        "auth.change_language",
-        "auth.end_session",
-        "auth.end_other_sessions",
-        "factors.page",
-        "factors.draw",
-        "factors.confirm",
-        "factors.renew_codes",
-        "factors.switch_off",
-        "api_annotate.create_generation",
-        "api_annotate.create_judgment",
-        "api_annotate.undo_judgment",
-        "api_me.me",
-        "api_me.change_me",
-        "api_me.read_guidelines",
-        "api_tokens.list_tokens",
-        "api_tokens.make_token",
-        "api_tokens.revoke_token",
-        "work.page",
-        "work.undo",
-        "work.redo",
-        "work.change",
-        "help.home",
-        "help.page",
-    }
-)
-TAKES_PASSWORD = frozenset(
-    {
-        "auth.new_token",
-        "factors.draw",
-        "factors.remove",
-        "factors.require",
-        "api_tokens.make_token",
-        "people.set_role",
-        "person_access.make_reset_link",
-        "personal_data.delete",
-        "personal_data.delete_imported",
-    }
-)
-TAKES_PASSWORD_FOR_ADMINS = frozenset({"people.add_person", "people.invite"})
-"""Forms that take the password if the account that they make is an admin's."""
-_CHANGES_PASSWORD = frozenset({"auth.account", "auth.change_password", "auth.sign_out"})
-SETTING_UP = frozenset({"factors.page", "factors.draw", "factors.confirm", "auth.sign_out"})
-"""Endpoints for an admin who must set up a second factor first."""
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -113,6 +55,7 @@ class SignedIn(UserMixin):  # type: ignore[misc]  # flask-login has no types
     """The signed-in person of one request: plain values, so that no row is loaded implicitly.
 
     `secret` is that of their session, and `bearer` the API token that the request carries: one of the two is there.
+    `is_admin` is said of admins of the studio, `manages` also of those of the present project alone.
     """
 
     def __init__(self, identity: Identity, secret: str = "", bearer: Bearer | None = None) -> None:
@@ -130,6 +73,28 @@ class SignedIn(UserMixin):  # type: ignore[misc]  # flask-login has no types
         self.confirmed_at = identity.confirmed_at
         self.bearer = bearer
         self._secret = secret
+
+    @cached_property
+    def seats(self) -> list[Seat]:
+        """The projects that this person may enter, and their role in each."""
+        return memberships.seats(db.session(), self.user_id, studio_admin=self.is_admin)
+
+    @property
+    def seat(self) -> Seat | None:
+        """The one of them that the address of the request names, the first project if it names none."""
+        slug = project_path.slug()
+        named = (seat for seat in self.seats if (seat.slug == slug if slug else seat.id == FIRST))
+        return next(named, None)
+
+    @property
+    def manages(self) -> bool:
+        """Return whether this person does what the present project's admins do."""
+        return self.seat is not None and self.seat.manages
+
+    @property
+    def may_review(self) -> bool:
+        """Return whether this person decides where people of the present project disagree."""
+        return self.seat is not None and self.seat.reviews
 
     def get_id(self) -> str:
         """Return the value that the session cookie holds."""
@@ -171,6 +136,12 @@ def user_id() -> int:
     return int(current_user.user_id)
 
 
+def slug_unless_first() -> str | None:
+    """Return what files and addresses call the request's project; None for the first one, which needs no name."""
+    seat: Seat | None = current_user.seat
+    return seat.slug if seat and seat.id != FIRST else None
+
+
 def bearer() -> Bearer | None:
     """Return the API token that the request carries, None for a person at a browser."""
     token: Bearer | None = current_user.bearer
@@ -179,7 +150,7 @@ def bearer() -> Bearer | None:
 
 def scopes_for(endpoint: str, method: str) -> tuple[Scope, ...]:
     """Return the scopes each of which lets a token call that endpoint."""
-    annotate = (Scope.ANNOTATE,) if endpoint in ANNOTATOR else ()
+    annotate = (Scope.ANNOTATE,) if endpoint in PERSONAL | ANNOTATOR else ()
     read = (Scope.READ,) if method in _SAFE_METHODS else ()
     return (*annotate, *read, Scope.ADMIN)
 
@@ -187,16 +158,16 @@ def scopes_for(endpoint: str, method: str) -> tuple[Scope, ...]:
 def page_before() -> str | None:
     """Return the page of this site that led to this request, if it can be opened again, or None."""
     before = urlsplit(request.referrer or "")
-    root, path = request.script_root, before.path
-    if before.netloc != request.host or not path.startswith(f"{root}/"):
-        return None
-    if not current_app.url_map.bind(request.host).test(path.removeprefix(root), "GET"):
+    path = project_path.path_of(before.path) if before.netloc == request.host else None
+    if path is None or not current_app.url_map.bind(request.host).test(path, "GET"):
         return None
     return before._replace(scheme="", netloc="", fragment="").geturl()
 
 
 def _check() -> ResponseReturnValue | None:
     if request.endpoint is None:
+        if not current_user.is_authenticated or current_user.seat is None:
+            project_path.leave()
         return None  # there is no such page
     token = _authenticate_by_token()
     if request.endpoint not in PUBLIC:
@@ -204,7 +175,9 @@ def _check() -> ResponseReturnValue | None:
             return _ask_to_sign_in()
         if not token and (elsewhere := _what_comes_first()):
             return elsewhere
-        if request.endpoint not in ANNOTATOR and not current_user.is_admin:
+        if elsewhere := _enter_project():
+            return elsewhere
+        if not _may_call(current_user, request.endpoint):
             raise Forbidden(gettext("This is for admins."))
         if token:
             _check_scopes(token, scopes_for(request.endpoint, request.method))
@@ -215,10 +188,40 @@ def _check() -> ResponseReturnValue | None:
     return None
 
 
+def _enter_project() -> ResponseReturnValue | None:
+    """Let this request see its project, or return the way to one that the person is in; raises NotFound."""
+    person, named = current_user, project_path.slug()
+    if person.seat is not None:
+        enter(db.session(), person.seat.id)
+        return None
+    project_path.leave()
+    if named is None:
+        if person.seats and request.method == "GET" and not request.path.startswith("/api/"):
+            return redirect(project_path.address(person.seats[0].slug, str(request.endpoint), **_arguments()))
+        if request.endpoint in PERSONAL:
+            return None
+    if person.seats:
+        raise NotFound(gettext("There is no such project, or you are not in it."))
+    raise NotFound(gettext("You are in no project yet: ask an admin of this studio."))
+
+
+def _arguments() -> dict[str, Any]:
+    return {**request.args.to_dict(flat=False), **(request.view_args or {})}
+
+
+def _may_call(person: SignedIn, endpoint: str) -> bool:
+    return (
+        person.is_admin
+        or endpoint in PERSONAL | ANNOTATOR
+        or (endpoint in REVIEWER and person.may_review)
+        or (endpoint in PROJECT_ADMIN and person.manages)
+    )
+
+
 def _what_comes_first() -> ResponseReturnValue | None:
     """Return the way to what this person must do before anything else, a password of one's own first, or None."""
     if current_user.must_change_password:
-        return None if request.endpoint in _CHANGES_PASSWORD else _ask_for_own_password()
+        return None if request.endpoint in CHANGES_PASSWORD else _ask_for_own_password()
     if request.endpoint not in SETTING_UP and _lacks_second_factor():
         return _ask_for_second_factor()
     return None

@@ -20,7 +20,8 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from app import access, cli, confirmation, migrating, security, words
 from app.config import PROJECT_ROOT, Settings
 from app.context import Mellow
-from app.db import ENGINE_OPTIONS
+from app.db import ENGINE_OPTIONS, FIRST, sessions_of
+from app.entrance.project_path import ProjectPath
 from app.error_responses import register_error_handlers
 from app.extensions import bootstrap, compress, csrf, db, login
 from app.launch.parts import read_parts
@@ -29,6 +30,7 @@ from app.routes.training.events import STREAMS
 from app.runtime import announcements
 from app.runtime.background import Background
 from app.runtime.draws import Draws
+from app.runtime.projects_in_memory import ProjectInMemory, ProjectsInMemory
 from app.runtime.queue import JobQueue
 from app.runtime.throttle import SignInThrottle
 from app.runtime.trial import Trial
@@ -66,6 +68,7 @@ def assembled(settings: Settings | None = None) -> Flask:
         PERMANENT_SESSION_LIFETIME=settings.session_lifetime,  # also the age from which a cookie is not read
         SESSION_IDLE=settings.session_idle,
     )
+    app.wsgi_app = ProjectPath(app.wsgi_app)  # type: ignore[method-assign]
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops, x_prefix=hops)  # type: ignore[method-assign]
@@ -118,14 +121,7 @@ def _assemble(settings: Settings, sessions: sessionmaker[Session]) -> Mellow:
     queue = JobQueue(settings.redis_url, settings.queue_prefix, claims=not settings.own_queue)
     store = open_store(settings)
 
-    def wanted_version() -> int | None:
-        with sessions() as session:
-            return versions.serving_number(session)
-
-    def compared_version() -> int | None:
-        with sessions() as session:
-            comparison = live_comparison.running(session)
-            return comparison.other_number if comparison else None
+    machine = socket.gethostname()
 
     def load(number: int) -> Generator:
         store.verify(number)
@@ -136,27 +132,40 @@ def _assemble(settings: Settings, sessions: sessionmaker[Session]) -> Mellow:
             threads=settings.serving_threads,
         )
 
-    def report(state: ServingState) -> None:
-        second = companion.current()
-        store.hold_only([held for held in (state.version, second and second.version) if held])
-        both = replace(state, second=second.version if second else None)
-        machine = socket.gethostname()
-        background.report(machine, f"{machine}:{os.getpid()}", both, read_parts(settings.home))
+    shared = Shared(load)
+
+    def make(project: int) -> ProjectInMemory:
+        own_sessions = sessions_of(sessions, project)
+        of_project = "" if project == FIRST else f" project {project}"
+
+        def wanted_version() -> int | None:
+            with own_sessions() as session:
+                return versions.serving_number(session)
+
+        def compared_version() -> int | None:
+            with own_sessions() as session:
+                comparison = live_comparison.running(session)
+                return comparison.other_number if comparison else None
+
+        def report(state: ServingState) -> None:
+            second = companion.current()
+            store.hold_only([number for one in projects.held() for number in one.versions])
+            both = replace(state, second=second.version if second else None)
+            background.report(machine, f"{machine}:{os.getpid()}{of_project}", both, read_parts(settings.home))
+
+        def fallbacks() -> list[int]:
+            with own_sessions() as session:
+                return versions.served_before(session)
+
+        companion = Companion(compared_version, shared)
+        serving = Serving(wanted_version, shared, report, fallbacks)
+        return ProjectInMemory(project, own_sessions, serving, companion, Heads())
 
     def remove_old_uploads(session: Session) -> None:
         uploads_of(session, settings).remove_old()
 
-    def fallbacks() -> list[int]:
-        with sessions() as session:
-            return versions.served_before(session)
-
-    shared = Shared(load)
-    serving, companion = Serving(wanted_version, shared, report, fallbacks), Companion(compared_version, shared)
-    trial, heads = Trial(load), Heads()
-    networks = settings.webhook_networks
-    background = Background(serving, companion, queue, sessions, heads, store, remove_old_uploads, networks)
+    projects = ProjectsInMemory(make, settings.projects_in_memory, lambda: background.judged())
+    background = Background(projects, queue, sessions, store, remove_old_uploads, settings.webhook_networks)
     throttle = SignInThrottle(settings.redis_url, sessions, settings.queue_prefix)
-    streams = BoundedSemaphore(STREAMS)
-    return Mellow(
-        settings, sessions, queue, throttle, store, serving, companion, background, trial, heads, Draws(), streams
-    )
+    trial, streams = Trial(load), BoundedSemaphore(STREAMS)
+    return Mellow(settings, sessions, queue, throttle, store, projects, background, trial, Draws(), streams)

@@ -80,6 +80,7 @@ class Settings:
     max_text_length: int
     serving_compute_type: str
     serving_threads: int
+    projects_in_memory: int
     training_processes: int
     worker_share: int
     trusted_proxies: int
@@ -140,6 +141,7 @@ class Settings:
                 "SERVING_COMPUTE_TYPE", "int8", ("float32", "int8", "int8_float32", "bfloat16", "float16", "auto")
             ),
             serving_threads=env.integer("SERVING_THREADS", 0, 0, 256),
+            projects_in_memory=env.integer("PROJECTS_IN_MEMORY", 3, 2, 1_000),
             training_processes=env.integer("TRAINING_PROCESSES", 0, 0, 64),
             worker_share=env.integer("WORKER_SHARE", 1, 1, 100),
             trusted_proxies=env.integer("TRUSTED_PROXIES", 0, 0, 10),
@@ -183,6 +185,7 @@ SETTING_NAMES = (
     "MAX_TEXT_LENGTH",
     "SERVING_COMPUTE_TYPE",
     "SERVING_THREADS",
+    "PROJECTS_IN_MEMORY",
     "TRAINING_PROCESSES",
     "WORKER_SHARE",
     "TRUSTED_PROXIES",

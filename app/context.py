@@ -8,20 +8,23 @@ from dataclasses import dataclass
 from threading import BoundedSemaphore
 from typing import cast
 
-from flask import current_app
+from flask import current_app, has_app_context
 from redis.exceptions import RedisError
 from sqlalchemy.orm import Session, sessionmaker
 
 from app.config import Settings
+from app.db import FIRST, project_of, sessions_of
 from app.domain_errors import NotReady
+from app.extensions import db
 from app.launch.parts import Part, read_parts
 from app.runtime.background import Background
 from app.runtime.draws import Draws
+from app.runtime.projects_in_memory import ProjectInMemory, ProjectsInMemory
 from app.runtime.queue import JobQueue
 from app.runtime.throttle import SignInThrottle
 from app.runtime.trial import Trial
 from app.services.desk.drawing import Beside
-from app.services.training.reward.heads import Chooser, Heads
+from app.services.training.reward.heads import Chooser
 from app.services.versions import live_comparison
 from app.words import gettext
 from models.model_errors import ModelError
@@ -37,25 +40,45 @@ class Mellow:
     """The parts of one web process that belong to no extension of Flask."""
 
     settings: Settings
-    sessions: sessionmaker[Session]
+    studio_sessions: sessionmaker[Session]
     queue: JobQueue
     throttle: SignInThrottle
     store: CheckpointStore
-    serving: Serving
-    companion: Companion
+    projects: ProjectsInMemory
     background: Background
     trial: Trial
-    heads: Heads
     draws: Draws
     streams: BoundedSemaphore
     """Counts how many more live charts may hold a thread."""
 
+    @property
+    def sessions(self) -> sessionmaker[Session]:
+        """Return a factory of sessions of the request's project, for threads and streams that outlive the request."""
+        project = _project()
+        return self.studio_sessions if project == FIRST else sessions_of(self.studio_sessions, project)
+
+    @property
+    def here(self) -> ProjectInMemory:
+        """Return what this process holds of the request's project."""
+        return self.projects.of(_project())
+
+    @property
+    def serving(self) -> Serving:
+        """Return what holds the live version of the request's project."""
+        return self.here.serving
+
+    @property
+    def companion(self) -> Companion:
+        """Return what holds the other version of the live comparison of the request's project."""
+        return self.here.companion
+
     def generator(self) -> Generator:
-        """Return the Generator of the version in memory; raises NotReady while none is loaded."""
+        """Return the Generator of the project's version in memory; raises NotReady while none is loaded."""
         self.background.ensure_started()
-        generator = self.serving.current()
+        serving = self.serving
+        generator = serving.current()
         if generator is None:
-            reason = self.serving.state.error or gettext("No version is published yet.")
+            reason = serving.state.error or gettext("No version is published yet.")
             raise NotReady(gettext("The model is not ready: %(reason)s", reason=reason))
         return generator
 
@@ -77,7 +100,7 @@ class Mellow:
         A head that cannot be read is logged, and the choice is then made by quality alone.
         """
         try:
-            return self.heads.chooser(session, generator.version, generator.features)
+            return self.here.heads.chooser(session, generator.version, generator.features)
         except ModelError as error:
             log.warning("What is shown is chosen without what the clicks say: %s", error)
             return None
@@ -94,6 +117,11 @@ class Mellow:
     def sampling(self) -> Sampling:
         """Return the sampling parameters of candidates."""
         return Sampling(self.settings.temperature, self.settings.top_p, self.settings.top_k)
+
+
+def _project() -> int:
+    """Return the project of the present request, the first one where there is none."""
+    return (has_app_context() and project_of(db.session())) or FIRST
 
 
 def mellow() -> Mellow:

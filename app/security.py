@@ -10,6 +10,7 @@ from itsdangerous import URLSafeTimedSerializer
 
 from app.context import mellow
 from app.domain_errors import Malformed
+from app.entrance import project_path
 from app.words import gettext
 
 CONTENT_SECURITY_POLICY = "; ".join(
@@ -63,10 +64,10 @@ class _SessionCookie(SecureCookieSessionInterface):
 
     def get_cookie_path(self, app: Flask) -> str:
         """Return the path that a proxy gives Mellow, so that what else runs on the host never sees the cookie."""
-        return request.script_root or "/"
+        return project_path.studio_root() or "/"
 
     def get_cookie_name(self, app: Flask) -> str:
-        return "__Host-mellow_session" if request.is_secure and not request.script_root else "mellow_session"
+        return "__Host-mellow_session" if request.is_secure and not project_path.studio_root() else "mellow_session"
 
 
 def keep_cookie(name: str, value: str, seconds: int) -> None:
@@ -78,7 +79,7 @@ def keep_cookie(name: str, value: str, seconds: int) -> None:
             name,
             value,
             max_age=seconds,
-            path=request.script_root or "/",
+            path=project_path.studio_root() or "/",
             secure=request.is_secure,
             httponly=True,
             samesite="Lax",
@@ -105,10 +106,9 @@ def _check_host() -> None:
 
 
 def _check_path() -> None:
-    if not _PATH.fullmatch(request.script_root):
-        raise Malformed(
-            gettext("X-Forwarded-Prefix must be a path such as /mellow, not %(path)s.", path=repr(request.script_root))
-        )
+    root = project_path.studio_root()
+    if not _PATH.fullmatch(root):
+        raise Malformed(gettext("X-Forwarded-Prefix must be a path such as /mellow, not %(path)s.", path=repr(root)))
 
 
 def _headers(response: Response) -> Response:

@@ -15,7 +15,6 @@ from argon2 import PasswordHasher
 from sqlalchemy.orm import Session
 
 from app.db import (
-    SERVING,
     Alias,
     ApiToken,
     AuditEvent,
@@ -26,6 +25,7 @@ from app.db import (
     Judgment,
     LiveComparison,
     Preference,
+    Project,
     Prompt,
     Role,
     RunMetric,
@@ -33,10 +33,13 @@ from app.db import (
     TrainingRun,
     User,
     Version,
+    everything,
     now,
+    serving_alias,
     write_transaction,
 )
 from app.services.people import api_tokens, sessions
+from app.services.prompts import prompts
 from app.services.system import audit
 from models.formats.splitting import held_out_keys
 
@@ -84,8 +87,7 @@ def sign_in(session: Session, person: User) -> str:
 def prompt(session: Session, text: str | None = None, **values: Any) -> Prompt:
     """A distinct text, not in the queue; of those that are made up here no training holds out any."""
     text = text or next(_texts)
-    digest = hashlib.sha256(text.encode()).hexdigest()
-    return _add(session, Prompt(**{"text": text, "sha256": digest, "source": "test"} | values))
+    return _add(session, Prompt(**{"text": text, "sha256": prompts.key_of(session, text), "source": "test"} | values))
 
 
 def version(session: Session, number: int = 1, **values: Any) -> Version:
@@ -101,12 +103,25 @@ def version(session: Session, number: int = 1, **values: Any) -> Version:
     return _add(session, Version(**given | values))
 
 
+def _ensure(session: Session, number: int) -> None:
+    """Let there be a version of that number, in any project."""
+    with everything(session):
+        missing = session.get(Version, number) is None
+    if missing:
+        version(session, number)
+
+
+def project(session: Session, slug: str = "second", **values: Any) -> Project:
+    """Another project than the first."""
+    return _add(session, Project(**{"slug": slug, "name": slug.title()} | values))
+
+
 def serving(session: Session, number: int = 1) -> Alias:
     """The alias that says which version serves, pointing at an existing version."""
     with write_transaction(session):
-        alias = session.get(Alias, SERVING)
+        alias = session.get(Alias, serving_alias(session))
         if alias is None:
-            alias = Alias(name=SERVING, version_number=number)
+            alias = Alias(name=serving_alias(session), version_number=number)
             session.add(alias)
         alias.version_number = number
     return alias
@@ -119,15 +134,15 @@ def generation(
     **values: Any,
 ) -> Generation:
     """A screen of that person's with one candidate a text, drawn by version 1, which comes to be if need be."""
-    if session.get(Version, 1) is None:
-        version(session)
+    number = values.pop("version", 1)
+    _ensure(session, number)
     of = values.pop("prompt", None) or prompt(session)
     candidates = [
         Candidate(
             position=position,
             text=text,
             log_probability=-3.0,
-            version_number=1,
+            version_number=number,
             right=text == of.gold_answer if values.get("gold") else None,
         )
         for position, text in enumerate(texts)
@@ -156,10 +171,9 @@ def preference(prompt: str = "you are stupid", chosen: str = "you are wrong", re
 
 def comparison(session: Session, **values: Any) -> LiveComparison:
     """A live comparison of versions 1 and 2, which come to be if need be; the new one, 2, serves."""
-    for number in (1, 2):
-        if session.get(Version, number) is None:
-            version(session, number)
-    if session.get(Alias, SERVING) is None:
+    for number in (values.get("old_number", 1), values.get("new_number", 2)):
+        _ensure(session, number)
+    if session.get(Alias, serving_alias(session)) is None:
         serving(session, values.get("serving_number", 2))
     given: dict[str, Any] = {
         "old_number": 1,
@@ -190,8 +204,7 @@ def preferred(session: Session, user_id: int, of: LiveComparison, number: int, *
 
 def run(session: Session, status: RunStatus = RunStatus.QUEUED, **values: Any) -> TrainingRun:
     """A training run from version 1, which comes to be if need be."""
-    if session.get(Version, 1) is None:
-        version(session)
+    _ensure(session, 1)
     active = status in (RunStatus.QUEUED, RunStatus.RUNNING)
     given: dict[str, Any] = {
         "method": "dpo",

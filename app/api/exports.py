@@ -52,9 +52,9 @@ class PlainExportQuery(RedactionQuery, frozen=True):
         YesNo, Meta(description="Whether people get names drawn for this export alone, the same one throughout it.")
     ] = "no"
 
-    def plan(self) -> ExportPlan:
-        """Return what is exported, and how."""
-        return ExportPlan(self.format, JudgmentFilter.of(self), self.pseudonyms == "yes", self.choices())
+    def plan(self, project: str | None) -> ExportPlan:
+        """Return what is exported, and how; the file is called by the `project`, unless it is the first one."""
+        return ExportPlan(self.format, JudgmentFilter.of(self), self.pseudonyms == "yes", self.choices(), project)
 
 
 class ExportQuery(PlainExportQuery, frozen=True):
@@ -112,6 +112,7 @@ class ExportManifest(Struct):
     mellow: Annotated[str, Meta(description="The version of Mellow.")]
     rules: Annotated[int, Meta(description="The version of the rules by which details and near-duplicates are told.")]
     file: str
+    project: Annotated[str, Meta(description="What addresses call the project.")]
     format: FormatName
     pseudonyms: bool
     selection: Annotated[dict[str, str], Meta(description="The filter, as parameters.")]

@@ -9,10 +9,11 @@ from typing import Any
 from flask import Flask
 from werkzeug.routing import Rule
 
-from app.access import ANNOTATOR, PUBLIC, scopes_for
+from app.access import scopes_for
 from app.api.operations import JSON, Answer, Operation, operation_of
 from app.api.problems import PROBLEMS, Problem
 from app.domain_errors import PROBLEM_JSON
+from app.entrance.endpoints import ANNOTATOR, PERSONAL, PROJECT_ADMIN, PUBLIC, REVIEWER
 from app.schemas.describing import JsonSchema, described, parameters
 from app.services.training import setting_schemas
 from app.version import VERSION
@@ -33,7 +34,8 @@ def description(app: Flask, longest: int) -> dict[str, Any]:
             "title": "Mellow",
             "version": VERSION,
             "description": "Draw three rewrites of a text, say which is best, retrain, choose which version serves. "
-            "Errors are RFC 9457 problem documents whose detail is one sentence.",
+            "Addresses begin with /p/<slug> for a project of that slug (GET /projects lists them), and without it mean "
+            "the first one. Errors are RFC 9457 problem documents whose detail is one sentence.",
         },
         "servers": [{"url": API_PREFIX}],
         "paths": paths,
@@ -81,13 +83,13 @@ class _Kinds:
 
 
 def _operation(method: str, rule: Rule, said: Operation, kinds: _Kinds, longest: int) -> dict[str, Any]:
-    public, for_admins = rule.endpoint in PUBLIC, rule.endpoint not in PUBLIC | ANNOTATOR
+    public = rule.endpoint in PUBLIC
     refusals = {422, *said.refusals} | (set() if public else {401, 403})
     refusals |= ({404} if rule.arguments else set()) | ({400, 413} if said.body is not None else set())
     refusals |= {507} if method.upper() != "GET" else set()
     scopes = () if public else scopes_for(rule.endpoint, method.upper())
     made: dict[str, Any] = {
-        "summary": f"{said.summary}. For admins." if for_admins else said.summary,
+        "summary": said.summary + _for_whom(rule.endpoint),
         "security": [{"token": [scope]} for scope in scopes],
     }
     sent = [_path_parameter(found) for found in _IN_PATH.finditer(rule.rule)]
@@ -105,6 +107,14 @@ def _operation(method: str, rule: Rule, said: Operation, kinds: _Kinds, longest:
         for status in sorted(refusals)
     }
     return made
+
+
+def _for_whom(endpoint: str) -> str:
+    if endpoint in PUBLIC | PERSONAL | ANNOTATOR:
+        return ""
+    if endpoint in REVIEWER:
+        return ". For reviewers and admins."
+    return ". For admins." if endpoint in PROJECT_ADMIN else ". For admins of the studio."
 
 
 def _answer(answer: Answer, kinds: _Kinds) -> dict[str, Any]:

@@ -276,6 +276,7 @@ class ForgettingPlan(Struct):
     steps: list[ForgettingStep]
     left_out: Annotated[list[int], Meta(description="Versions that learned from nothing else.")]
     problem: Annotated[str, Meta(description="Why it cannot be done; empty if it can.")]
+    elsewhere: Annotated[list[str], Meta(description="Other projects whose versions learned from it: ask there, too.")]
 
 
 class ForgettingState(Struct):

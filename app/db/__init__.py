@@ -23,6 +23,10 @@ from app.db.people.second_factor import SecondFactor
 from app.db.people.sign_in_session import SignInSession
 from app.db.people.user import Role, User
 from app.db.prebuilt import Prebuilt, PrebuiltInsert
+from app.db.projects.owned import Kept, Owned, enter, everything, mine, project_of, sessions_of, within
+from app.db.projects.project import FIRST, LONGEST_INSTRUCTION, Project
+from app.db.projects.project_member import ProjectMember, ProjectRole
+from app.db.projects.turns import project_ids, slug_of
 from app.db.prompts.prompt import Prompt
 from app.db.prompts.reservation import Reservation
 from app.db.prompts.studio_setting import StudioSetting
@@ -34,7 +38,7 @@ from app.db.training.labelled_pair import LabelledPair
 from app.db.training.reward_head import RewardHead
 from app.db.training.run_metric import RunMetric
 from app.db.training.training_run import ACTIVE_STATUSES, RunStatus, TrainingRun
-from app.db.versions.alias import SERVING, Alias
+from app.db.versions.alias import SERVING, Alias, serving_alias
 from app.db.versions.forgetting import Forgetting, ForgettingKind
 from app.db.versions.live_comparison import ComparisonOutcome, ComparisonState, LiveComparison
 from app.db.versions.version import Version
@@ -42,8 +46,10 @@ from app.db.versions.version import Version
 __all__ = [
     "ACTIVE_STATUSES",
     "ENGINE_OPTIONS",
+    "FIRST",
     "JUDGE",
     "LONGEST_ANNOTATOR",
+    "LONGEST_INSTRUCTION",
     "OFF_THE_CARDS",
     "SERVING",
     "Alias",
@@ -64,13 +70,18 @@ __all__ = [
     "ImportUpload",
     "Invitation",
     "Judgment",
+    "Kept",
     "LabelledPair",
     "LiveComparison",
     "OrganisationAccount",
+    "Owned",
     "PasswordReset",
     "Prebuilt",
     "PrebuiltInsert",
     "Preference",
+    "Project",
+    "ProjectMember",
+    "ProjectRole",
     "Prompt",
     "RecoveryCode",
     "Reservation",
@@ -90,12 +101,21 @@ __all__ = [
     "Webhook",
     "WebhookDelivery",
     "empty_log",
+    "enter",
+    "everything",
     "holds",
     "insert_new",
     "make_sessions",
+    "mine",
     "new_key",
     "now",
     "one_at_a_time",
+    "project_ids",
+    "project_of",
+    "serving_alias",
+    "sessions_of",
+    "slug_of",
+    "within",
     "write_transaction",
     "write_with_others",
 ]

@@ -7,7 +7,6 @@ from typing import Any
 from flask import Flask
 from werkzeug.routing import IntegerConverter, Map
 
-from app.api import api_docs
 from app.api.openapi import API_PREFIX
 from app.routes import chapters, icons, libraries, navigation, script_words, typeface
 from app.routes.desk import api as desk_api
@@ -19,9 +18,12 @@ from app.routes.people import api as people_api
 from app.routes.people import auth, join, person_access, personal_data, reset
 from app.routes.people import pages as people_pages
 from app.routes.people.authentication import factors, organisation
+from app.routes.projects import api as projects_api
+from app.routes.projects import pages as projects_pages
+from app.routes.projects import project_page
 from app.routes.prompts import api as prompts_api
 from app.routes.prompts import pages as prompts_pages
-from app.routes.system import api_document, api_webhooks, health, help, webhooks
+from app.routes.system import api_docs, api_document, api_webhooks, health, help, webhooks
 from app.routes.system import pages as system_pages
 from app.routes.training import api as training_api
 from app.routes.training import by_itself, head_page
@@ -43,6 +45,8 @@ _PAGES = (
     health.blueprint,
     people_pages.blueprint,
     person_access.blueprint,
+    projects_pages.blueprint,
+    project_page.blueprint,
     personal_data.blueprint,
     join.blueprint,
     reset.blueprint,
@@ -64,6 +68,7 @@ _API = (
     desk_api.blueprint,
     api_me.blueprint,
     people_api.blueprint,
+    projects_api.blueprint,
     training_api.blueprint,
     exchange_api.blueprint,
     prompts_api.blueprint,

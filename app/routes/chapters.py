@@ -20,6 +20,8 @@ CHAPTERS: Mapping[str, str] = {
     "prompts.ask": "docs/privacy.md#delete-a-prompt",
     "people": "docs/people.md",
     "people.person": "docs/people.md#what-is-said-of-each-person",
+    "projects": "docs/projects.md",
+    "project": "docs/projects.md#members",
     "person_access": "docs/people.md#passwords",
     "personal_data": "docs/privacy.md#delete-a-person",
     "admin": "docs/training.md#the-retrain-form",

@@ -11,8 +11,10 @@ from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
+from app.db import within
 from app.launch.parts import Part
 from app.runtime import announcements, memory
+from app.runtime.projects_in_memory import ProjectInMemory, ProjectsInMemory
 from app.runtime.queue import JobQueue
 from app.runtime.rescue import Rescue
 from app.runtime.self_retraining import SelfRetraining
@@ -21,10 +23,9 @@ from app.services.people import reliability
 from app.services.system import marks
 from app.services.system.webhook_networks import Network
 from app.services.training.published import Leftovers
-from app.services.training.reward.heads import Heads
-from app.services.versions import live_comparison_verdict
+from app.services.versions import live_comparison, live_comparison_verdict
 from models.model_errors import ModelError
-from models.serving.hot_swap import Companion, Serving, ServingState
+from models.serving.hot_swap import ServingState
 from models.store.store import CheckpointStore
 
 log = logging.getLogger(__name__)
@@ -44,20 +45,16 @@ class Background:
 
     def __init__(
         self,
-        serving: Serving,
-        companion: Companion,
+        projects: ProjectsInMemory,
         queue: JobQueue,
         sessions: sessionmaker[Session],
-        heads: Heads,
         store: CheckpointStore,
         remove_old_uploads: Callable[[Session], None],
         networks: Sequence[Network] = (),
     ) -> None:
-        self._serving = serving
-        self._companion = companion
+        self._projects = projects
         self._store = store
         self._remove_old_uploads = remove_old_uploads
-        self._heads = heads
         self._news = threading.Event()
         self._news.set()  # judgments may have been made while no process ran
         self._queue = queue
@@ -68,14 +65,13 @@ class Background:
         self._threads: list[threading.Thread] = []
 
     def ensure_started(self) -> None:
-        """Load the live version and start the threads; repeated calls do nothing."""
+        """Load the first project's live version and start the threads; repeated calls do nothing."""
         if self._threads:
             return
         with self._lock:
             if self._threads or self._stop.is_set():
                 return
-            self._serving.ensure_started()
-            self._companion.ensure_started()
+            self._projects.start()
             threads = [
                 threading.Thread(
                     target=self._queue.listen, args=(self._look_at_alias, self._stop), name="alias-news", daemon=True
@@ -92,13 +88,15 @@ class Background:
         """Stop every thread and wait for it."""
         self._stop.set()
         self._news.set()
-        self._serving.stop()
-        self._companion.stop()
+        self._projects.stop()
         for thread in self._threads:
             thread.join()
 
     def judged(self) -> None:
-        """Make the learning thread read the judgments that were just made or undone, which may decide a comparison."""
+        """Make the learning thread look at what was just judged or undone, which may decide a comparison.
+
+        So is what was judged in a project while no process held its model, once one is asked for it.
+        """
         self._news.set()
 
     def report(self, machine: str, process: str, state: ServingState, parts: Mapping[str, Part]) -> None:
@@ -111,48 +109,64 @@ class Background:
             log.debug("The queue is away; what this process serves is not reported.")
 
     def _look_at_alias(self) -> None:
-        """Make both threads that hold a version look now for the one to hold."""
-        self._serving.wake()
-        self._companion.wake()
+        """Make all threads that hold a version look now for the one to hold."""
+        for one in self._projects.held():
+            one.wake()
 
     def _learn(self) -> None:
-        """Keep the head of the live version up to date, so that requests for screens need not fit it first.
+        """Keep the heads of the versions in memory up to date, so that requests for screens need not fit them first.
 
-        After every click it is looked at, too, what it says of the versions that are compared. How reliable people are
-        is kept up to date last: it takes longest, and those who wait are served what was known before.
+        After every click it is looked at, too, what it says of the versions that are compared.
         """
         while not self._stop.wait(LEARN_SECONDS):
             self._news.wait(LOOK_SECONDS)
             self._news.clear()
-            generator = self._serving.current()
+            held = self._projects.held()
             if self._stop.is_set():
                 return
-            if generator is None:
+            if any(one.serving.current() is None for one in held):
                 self._news.set()
+            if not any(one.serving.current() for one in held):
                 continue
             try:
                 self._decide()
-                with self._sessions() as session:
-                    if self._heads.follow(session, generator.version, generator.features):
-                        self._news.set()
-                    reliability.reliabilities(session)
+                for one in held:
+                    self._follow(one)
             except (SQLAlchemyError, ModelError) as error:
                 log.warning("Learning from the clicks failed and will be tried again at the next: %s", error)
             except Exception:  # this thread must outlive whatever happens, or no click would count any more
                 log.exception("Learning from the clicks failed and will be tried again at the next.")
 
+    def _follow(self, project: ProjectInMemory) -> None:
+        """Bring the head of a project's live version up to date, if that is loaded.
+
+        How reliable people are is kept up to date last: it takes longest, and those who wait are served what was known
+        before.
+        """
+        generator = project.serving.current()
+        if generator is None:
+            return
+        with project.sessions() as session:
+            if project.heads.follow(session, generator.version, generator.features):
+                self._news.set()
+            reliability.reliabilities(session)
+
     def _decide(self) -> None:
-        """End the live comparison if the clicks suffice, and tell every web process which version serves."""
+        """End the live comparisons whose clicks suffice, and tell every web process which version serves."""
         try:
             with self._sessions() as session:
-                decided = live_comparison_verdict.look(session)
-                if decided is None:
-                    return
-                log.info("Live comparison %d: %s", decided.id, decided.reason)
-                serving = live_comparison_verdict.winner(decided)
+                for project in live_comparison.projects_that_compare(session):
+                    with within(session, project):
+                        self._decide_in(session)
         except SQLAlchemyError as error:
             log.warning("The live comparison could not be looked at, and will be at the next click: %s", error)
+
+    def _decide_in(self, session: Session) -> None:
+        decided = live_comparison_verdict.look(session)
+        if decided is None:
             return
+        log.info("Live comparison %d: %s", decided.id, decided.reason)
+        serving = live_comparison_verdict.winner(decided)
         self._look_at_alias()
         if not announcements.alias_moved(self._queue, serving):
             log.warning("The queue is away: the other web processes will see the decision by polling.")

@@ -13,7 +13,7 @@ from collections.abc import Callable, Hashable
 
 from sqlalchemy.orm import Session
 
-from app.db import RunStatus, TrainingRun
+from app.db import RunStatus, TrainingRun, everything
 from app.services.training import runs
 from app.services.training.course import untaken
 
@@ -79,7 +79,11 @@ class Rescue:
         self._watch = Watch(clock)
 
     def look(self, session: Session) -> None:
-        """Fail or requeue the runs that no worker works on any more, and enqueue the first of the queue."""
+        """Fail or requeue the runs that no worker works on any more, and enqueue the first of the studio's queue."""
+        with everything(session):
+            self._look(session)
+
+    def _look(self, session: Session) -> None:
         self._watch.look()
         for run in runs.queue(session):
             heard = run.heartbeat_at

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from app.db import now
+from app.db import now, project_ids, within
 from app.domain_errors import DomainError
 from app.runtime import announcements
 from app.runtime.queue import JobQueue
@@ -18,14 +18,19 @@ log = logging.getLogger(__name__)
 
 
 class SelfRetraining:
-    """Requests the runs of one studio that nobody asks for, for one process."""
+    """Requests the runs of one studio that nobody asks for, for one process; each project has a rule of its own."""
 
     def __init__(self, queue: JobQueue, clock: Callable[[], datetime] = now) -> None:
         self._queue = queue
         self._clock = clock
 
     def look(self, session: Session) -> None:
-        """Request a run if one is due, and enqueue it; a refusal is logged, and the next look asks again."""
+        """Request the runs that are due, and enqueue the first; a refusal is logged, and the next look asks again."""
+        for project in project_ids(session, in_use=True):
+            with within(session, project):
+                self._look(session)
+
+    def _look(self, session: Session) -> None:
         try:
             run = begin(session, self._clock())
         except DomainError as refusal:

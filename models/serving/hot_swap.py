@@ -87,10 +87,14 @@ class Serving:
         """Make the thread read the alias now rather than at the next poll."""
         self._wake.set()
 
-    def stop(self) -> None:
-        """Stop the thread; the loaded version keeps serving."""
+    def leave(self) -> None:
+        """Let the thread end, which may take as long as a load; the loaded version stays while somebody holds it."""
         self._stop.set()
         self._wake.set()
+
+    def stop(self) -> None:
+        """Stop the thread and wait for its end; the loaded version keeps serving."""
+        self.leave()
         if self._thread is not None:
             self._thread.join()
 

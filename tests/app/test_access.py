@@ -4,43 +4,21 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import pytest
 from flask import Flask
 from sqlalchemy import event
 from sqlalchemy.orm import Session
 
-from app.access import ANNOTATOR, PUBLIC
 from app.db import ApiToken, User
+from app.entrance.endpoints import ANNOTATOR, PERSONAL, PROJECT_ADMIN, PUBLIC, REVIEWER
 from app.extensions import db
 from app.services.people import accounts, api_tokens
 from tests import factories
+from tests.app.entrance.walk import Call, calls
 from tests.studio import Browser, Person, rows
 
 UNSAFE = ("POST", "PUT", "PATCH", "DELETE")
-
-
-class Call(NamedTuple):
-    """One route with one of its methods."""
-
-    method: str
-    path: str
-    endpoint: str
-
-    @property
-    def is_api(self) -> bool:
-        return self.path.startswith("/api/")
-
-
-def calls(app: Flask) -> Iterator[Call]:
-    """Every route and method, with 1 for every number in the path."""
-    with app.test_request_context():
-        for rule in app.url_map.iter_rules():
-            values = {name: "x" if name == "filename" else 1 for name in rule.arguments}
-            built = app.url_map.bind("localhost").build(rule.endpoint, values, force_external=False)
-            for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
-                yield Call(method, built, rule.endpoint)
 
 
 @pytest.fixture
@@ -60,11 +38,13 @@ def statements(app: Flask) -> Iterator[list[str]]:
 
 
 def for_admins(app: Flask) -> list[Call]:
-    return [call for call in calls(app) if call.endpoint not in PUBLIC | ANNOTATOR]
+    return [call for call in calls(app) if call.endpoint not in PUBLIC | PERSONAL | ANNOTATOR]
 
 
 def test_the_lists_of_open_endpoints_name_only_endpoints_that_exist(app: Flask) -> None:
-    assert (PUBLIC | ANNOTATOR) - set(app.view_functions) == set()
+    lists = (PUBLIC, PERSONAL, ANNOTATOR, REVIEWER, PROJECT_ADMIN)
+    assert frozenset().union(*lists) - set(app.view_functions) == set()
+    assert sum(map(len, lists)) == len(frozenset().union(*lists)), "each stands in one list"
 
 
 def test_what_is_open_to_everyone_and_to_annotators_is_exactly_this() -> None:
@@ -87,6 +67,7 @@ def test_what_is_open_to_everyone_and_to_annotators_is_exactly_this() -> None:
     assert {
         "annotate.home",
         "annotate.page",
+        "api_projects.list_projects",
         "auth.sign_out",
         "auth.account",
         "auth.export",
@@ -118,7 +99,7 @@ def test_what_is_open_to_everyone_and_to_annotators_is_exactly_this() -> None:
         "work.change",
         "help.home",
         "help.page",
-    } == ANNOTATOR
+    } == PERSONAL | ANNOTATOR
 
 
 def test_there_are_admin_routes_to_walk(app: Flask) -> None:
@@ -147,7 +128,7 @@ def allowed(call: Call, scopes: tuple[str, ...]) -> bool:
     return (
         "admin" in scopes
         or ("read" in scopes and call.method == "GET")
-        or ("annotate" in scopes and call.endpoint in ANNOTATOR)
+        or ("annotate" in scopes and call.endpoint in PERSONAL | ANNOTATOR)
     )
 
 

@@ -10,8 +10,8 @@ import pytest
 from flask import Flask
 from sqlalchemy.orm import Session
 
-from app.access import TAKES_PASSWORD, TAKES_PASSWORD_FOR_ADMINS
 from app.db import ApiToken, Invitation, PasswordReset, SecondFactor, SignInSession, User, now
+from app.entrance.endpoints import TAKES_PASSWORD, TAKES_PASSWORD_FOR_ADMINS
 from app.runtime.throttle import MOST_FAILURES
 from tests import factories
 from tests.app.routes.people.authentication.authenticator import PAGE, set_up

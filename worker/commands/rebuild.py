@@ -45,7 +45,7 @@ def run(options: argparse.Namespace) -> int:
 
     if options.output_dir is not None:
         check_free(options.output_dir)
-    studio = Studio.of(Settings.from_env())
+    studio = Studio.of(Settings.from_env()).with_version(options.version)
     again = rebuilding.prepare(studio, options.version)
     for sentence in again.missing:
         print(sentence)

@@ -42,7 +42,7 @@ def train(run_id: int) -> None:
     if attempt is None:
         log.info("Run %d does not wait for a worker, or another one comes before it.", run_id)
         return
-    _train(studio, attempt)
+    _train(studio.in_project(attempt.project), attempt)
     with studio.sessions() as session:
         if not announcements.run_waits(studio.queue, session):
             log.warning("The queue is away: the next run waits until a web process finds it.")

@@ -77,7 +77,7 @@ def prepare_run() -> None:
     from worker.training.clicks.samples import Samples
 
     try:
-        studio = Studio.of(Settings.from_env())
+        studio = Studio.of(Settings.from_env()).of_latest_click()
         settings = studio.settings
         with studio.sessions() as session:
             number = versions.serving_number(session)

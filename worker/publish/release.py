@@ -22,7 +22,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from app.db import SERVING, Alias, TrainingRun, write_transaction
+from app.db import Alias, TrainingRun, serving_alias, write_transaction
 from app.runtime import announcements
 from app.services.prompts import studio_settings
 from app.services.training import published, runs
@@ -198,7 +198,9 @@ def _let_serve(session: Session, number: int, *, compare: bool) -> str | None:
     Where it must prove itself first, the other one goes on serving; returns that as a sentence, or else None. Nothing
     is compared without `compare`: a version that was made to forget takes the place of one that must not go on writing.
     """
-    session.get(Alias, SERVING, with_for_update=True)  # whoever switches live comparisons off holds it, too
+    session.get(
+        Alias, serving_alias(session), with_for_update=True
+    )  # whoever switches live comparisons off holds it, too
     decided = studio_settings.settings(session)
     before = versions.serving_number(session)
     compared = compare and decided.compare_live and before not in (None, number)
@@ -220,7 +222,7 @@ def _somebody_chose(session: Session, run: TrainingRun) -> str | None:
 
     The alias is held until the running transaction ends, so that nobody moves it in between.
     """
-    session.get(Alias, SERVING, with_for_update=True)
+    session.get(Alias, serving_alias(session), with_for_update=True)
     chosen = versions.chosen_since(session, run.started_at) if run.started_at else None
     if chosen is None:
         return None

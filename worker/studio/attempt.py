@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session, sessionmaker
 
-from app.db import TrainingRun, Version, write_transaction
+from app.db import TrainingRun, Version, enter, everything, sessions_of, write_transaction
 from app.services.training import runs
 from app.services.training.rebuilds import labelled_pairs
 from app.services.training.rebuilds.labelled_pairs import Pair
@@ -43,14 +43,15 @@ class Recorded:
 class Attempt:
     """A run that this process carries out, until another attempt takes it over.
 
-    `without` is what it is to forget. With `again` it repeats a training that has ended: then nothing of it is kept in
-    the database.
+    Its `sessions` are of the run's project. `without` is what it is to forget. With `again` it repeats a training that
+    has ended: then nothing of it is kept in the database.
     """
 
     sessions: sessionmaker[Session]
     run_id: int
     key: str
     number: int
+    project: int
     method: str
     parent: int | None
     config: Mapping[str, Any]
@@ -63,15 +64,17 @@ class Attempt:
     def claim(cls, sessions: sessionmaker[Session], run_id: int) -> Attempt | None:
         """Claim the run for this process; return None if it does not wait, or another run comes before it."""
         with sessions() as session:
+            enter(session, None)
             number = runs.claim(session, run_id)
             if number is None:
                 return None
             run = runs.get(session, run_id)
             return cls(
-                sessions,
+                sessions_of(sessions, run.project_id),
                 run.id,
                 run.key,
                 number,
+                project=run.project_id,
                 method=run.method,
                 parent=run.parent_version,
                 config=run.config,
@@ -99,7 +102,7 @@ class Attempt:
 
     def intended_version(self) -> int | None:
         """Return the number under which an earlier attempt was about to publish, None if none was or it is taken."""
-        with self.sessions() as session:
+        with self.sessions() as session, everything(session):  # no two projects have a version of one number
             number = runs.get(session, self.run_id).intended_version
             return None if number is None or session.get(Version, number) is not None else number
 

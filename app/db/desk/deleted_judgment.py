@@ -8,9 +8,10 @@ from sqlalchemy import Integer
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db.base import Base, now
+from app.db.projects.owned import Owned
 
 
-class DeletedJudgment(Base):
+class DeletedJudgment(Owned, Base):
     """A judgment that was deleted, by which a version can say how many it was trained on are gone."""
 
     __tablename__ = "deleted_judgments"

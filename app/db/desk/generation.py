@@ -9,13 +9,14 @@ from sqlalchemy import BigInteger, ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.db.base import Base, PrimaryKey, now
+from app.db.projects.owned import Owned
 
 if TYPE_CHECKING:
     from app.db.desk.candidate import Candidate
     from app.db.prompts.prompt import Prompt
 
 
-class Generation(Base):
+class Generation(Owned, Base):
     """The candidates shown together for one prompt to one person, with all that is needed to sample them again.
 
     An id is never used again after a deletion, so that a judgment that arrives late meets no other screen.

@@ -11,6 +11,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String, 
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.db.base import Base, PrimaryKey, now
+from app.db.projects.owned import Owned
 
 if TYPE_CHECKING:
     from app.db.desk.generation import Generation
@@ -44,7 +45,7 @@ OFF_THE_CARDS = (Verdict.EDITED, Verdict.FINE)
 """The verdicts whose best text is none of the candidates: it was written, or is the prompt itself."""
 
 
-class Judgment(Base):
+class Judgment(Owned, Base):
     """One person's verdict on one screen. Undoing marks it and frees the screen for another.
 
     A row is deleted only with all that a person wrote, or with its prompt. Without AUTOINCREMENT SQLite would give its

@@ -8,9 +8,10 @@ from sqlalchemy import ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db.base import Base, PrimaryKey, now
+from app.db.projects.owned import Owned
 
 
-class FileImport(Base):
+class FileImport(Owned, Base):
     """One file that was imported, also if it broke off: the counts are those of the rows that were stored.
 
     `source` is where its prompts are said to come from. Undoing marks it; the row is never deleted.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import CheckConstraint, ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column
@@ -29,3 +30,5 @@ class Invitation(Base):
     withdrawn_at: Mapped[datetime | None]
     used_at: Mapped[datetime | None]
     used_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    # The role in each project, by the project's id as text; None leads to the first project alone.
+    projects: Mapped[dict[str, Any] | None]

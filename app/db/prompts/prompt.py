@@ -10,9 +10,10 @@ from sqlalchemy import text as sql
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db.base import Base, PrimaryKey, now
+from app.db.projects.owned import Owned
 
 
-class Prompt(Base):
+class Prompt(Owned, Base):
     """One distinct text. `queued` ones are served to annotators, the highest priority and then the oldest first.
 
     An id is never used again after a deletion: the audit log names prompts by their ids.
@@ -20,7 +21,7 @@ class Prompt(Base):
 
     __tablename__ = "prompts"
     __table_args__ = (
-        Index("ix__prompts__queue", "queued", "priority", "id"),
+        Index("ix__prompts__queue", "queued", "project_id", "priority", "id"),
         # Attention checks are few among many prompts, and one is looked up every few screens.
         Index(
             "ix__prompts__gold",
@@ -39,6 +40,7 @@ class Prompt(Base):
 
     id: Mapped[PrimaryKey]
     text: Mapped[str] = mapped_column(Text)
+    # Of the text and, in other projects than the first, of the project.
     sha256: Mapped[str] = mapped_column(String(64), unique=True)
     source: Mapped[str] = mapped_column(String(200))
     queued: Mapped[bool] = mapped_column(default=False)

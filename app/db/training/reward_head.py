@@ -8,9 +8,10 @@ from sqlalchemy import ForeignKey, Index, LargeBinary, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db.base import Base, PrimaryKey, now
+from app.db.projects.owned import Owned
 
 
-class RewardHead(Base):
+class RewardHead(Owned, Base):
     """A reward head (models/reward/head.py) for a version; the latest one of a version chooses what is shown.
 
     A `carried` head came with the version, which learned from the same judgments; the others were fitted after each

@@ -11,6 +11,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, LargeBinary, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db.base import Base, PrimaryKey, now
+from app.db.projects.owned import Owned
 
 
 class RunStatus(StrEnum):
@@ -31,7 +32,7 @@ def new_run_key() -> str:
     return secrets.token_hex(16)
 
 
-class TrainingRun(Base):
+class TrainingRun(Owned, Base):
     """A training run. This row is authoritative; the queue holds only its id and may be lost at any moment."""
 
     __tablename__ = "training_runs"

@@ -10,6 +10,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db.base import Base, PrimaryKey, now
+from app.db.projects.owned import Owned
 
 
 class ForgettingKind(StrEnum):
@@ -21,7 +22,7 @@ class ForgettingKind(StrEnum):
     DELETED = "deleted"
 
 
-class Forgetting(Base):
+class Forgetting(Owned, Base):
     """One forgetting: what is left out, and the version that is made again without it.
 
     The runs that do it name it (`training_runs.forgetting_id`). It holds numbers alone, no names and no texts.

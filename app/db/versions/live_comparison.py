@@ -9,6 +9,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db.base import Base, PrimaryKey, now
+from app.db.projects.owned import Owned
 
 
 class ComparisonState(StrEnum):
@@ -27,7 +28,7 @@ class ComparisonOutcome(StrEnum):
     NONE = "none"
 
 
-class LiveComparison(Base):
+class LiveComparison(Owned, Base):
     """A comparison of the version that served before, the old one, with one that was published then, the new one.
 
     The thresholds are natural logarithms of the evidence that decides, and `most_clicks` the clicks after which it ends
@@ -42,6 +43,7 @@ class LiveComparison(Base):
         CheckConstraint("(state = 'running') = (ended_at IS NULL)", name="ended_at"),
         Index(
             "uq__live_comparisons__running",
+            "project_id",
             "state",
             unique=True,
             sqlite_where=text("state = 'running'"),

@@ -9,9 +9,10 @@ from sqlalchemy import ForeignKey, Integer, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db.base import Base, now
+from app.db.projects.owned import Owned
 
 
-class Version(Base):
+class Version(Owned, Base):
     """A published, immutable version: its location in the checkpoint store, its origin and its metrics."""
 
     __tablename__ = "versions"

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from flask import Blueprint, Response, current_app, request
 from flask.typing import ResponseReturnValue
 
-from app.access import user_id
+from app.access import slug_unless_first, user_id
 from app.api.exchange import (
     Bytes,
     ImportPage,
@@ -111,14 +111,14 @@ def run_import(upload_id: str, body: ImportRequest) -> ResponseReturnValue:
     files = uploads()
     path = files.path(upload_id)
     plan = ImportPlan.of(body, files.name(upload_id))
-    parts, by = mellow(), user_id()
+    parts, by, sessions = mellow(), user_id(), mellow().sessions
     log = current_app.logger
     full = gettext("The disk is full: the rest of the file was not stored. Once there is room, import it again.")
     failed = gettext("Something went wrong on our side; the log says what.")
 
     def lines() -> Iterator[str]:
         try:
-            with parts.sessions() as session:
+            with sessions() as session:
                 for progress in imports.run(session, by, path, plan, parts.settings.max_text_length):
                     yield json.dumps(progress.as_json()) + "\n"
         except DomainError as refusal:
@@ -189,7 +189,7 @@ def list_judgments(query: JudgmentPageQuery) -> ResponseReturnValue:
 )
 def export_preferences(query: ExportQuery) -> ResponseReturnValue:
     """The standing judgments that a filter finds, all of them without one, in one of the field's schemas."""
-    plan = query.plan()
+    plan = query.plan(slug_unless_first())
     sessions = mellow().sessions
 
     def content() -> Iterator[bytes]:
@@ -213,7 +213,7 @@ def export_preferences(query: ExportQuery) -> ResponseReturnValue:
 )
 def export_manifest(query: PlainExportQuery) -> ResponseReturnValue:
     """Read all that would be exported, and return the manifest."""
-    export = Export(db.session(), query.plan())
+    export = Export(db.session(), query.plan(slug_unless_first()))
     for _ in export.content():
         pass
     return export.manifest()
@@ -234,10 +234,11 @@ def export_data_set(query: DataSetQuery) -> ResponseReturnValue:
         with made:  # also for those who read all of it and never close the response
             yield from iter(lambda: made.read(_PIECE), b"")
 
+    whose = f"{project}-" if (project := slug_unless_first()) else ""
     answer = Response(
         pieces(),
         content_type=_ZIP,
-        headers={"Content-Disposition": f'attachment; filename="mellow-{query.contents}-dataset.zip"'},
+        headers={"Content-Disposition": f'attachment; filename="mellow-{whose}{query.contents}-dataset.zip"'},
     )
     answer.call_on_close(made.close)
     return answer

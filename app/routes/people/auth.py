@@ -86,18 +86,19 @@ def account() -> ResponseReturnValue:
 def _account(secret: str | None = None, **problems: str) -> str:
     if current_user.must_change_password:
         return render_template("people/own_password.html", problems=problems, shortest=SHORTEST_PASSWORD)
+    owner = db.session().get_one(User, access.user_id())
     tokens = api_tokens.of_person(db.session(), access.user_id())
     return render_template(
         "people/account.html",
         tokens=[(token, api_tokens.state(token)) for token in tokens],
         secret=secret,
         form_key=form_key.new(),
-        scopes=api_tokens.scopes_of(current_user.role),
+        scopes=api_tokens.scopes_for(db.session(), owner),
         days=api_tokens.DAYS,
         usual_days=api_tokens.USUAL_DAYS,
         problems=problems,
         shortest=SHORTEST_PASSWORD,
-        has_password=db.session().get_one(User, access.user_id()).has_password,
+        has_password=owner.has_password,
         sessions=sessions.of_person(db.session(), access.user_id(), mellow().settings.session_idle),
         **WORDS,
     )

@@ -6,17 +6,21 @@ from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_login import current_user
 
 from app.access import user_id
 from app.api.payload import row_id
-from app.db import Role
+from app.db import ProjectRole, Role
 from app.domain_errors import Conflict, DomainError, Invalid
+from app.entrance import project_path
 from app.extensions import db
 from app.routes import table_view
 from app.routes.number_format import WORDS
 from app.routes.people import form_key, person_page
 from app.routes.table_view import Column, Table
 from app.services.people import accounts, agreement, api_tokens, deletion, invitations, links, ratings, statistics
+from app.services.projects import memberships
+from app.services.projects.memberships import Seat
 from app.services.prompts import studio_settings
 from app.words import N_, gettext
 
@@ -34,6 +38,9 @@ _PEOPLE = Table(
     ("after",),
 )
 
+_PROJECT = "project-"
+"""What the names of fields begin with that give a role in a project."""
+
 blueprint = Blueprint("people", __name__, url_prefix="/admin/people")
 
 
@@ -49,7 +56,7 @@ def add_person() -> ResponseReturnValue:
     form = request.form
     given = (form.get(name, "") for name in ("email", "password", "role", "name"))
     try:
-        user = accounts.add_user(db.session(), user_id(), *given)
+        user = accounts.add_user(db.session(), user_id(), *given, projects=_chosen_projects())
     except DomainError as refusal:
         return _page(form=form, problem=str(refusal)), refusal.status
     flash(gettext("%(email)s may sign in now.", email=user.email), "success")
@@ -105,10 +112,10 @@ def invite() -> ResponseReturnValue:
     form = request.form
     wanted = (form.get("role", ""), form.get("label", ""), row_id(form.get("days")) or 0)
     try:
-        _, token = invitations.invite(db.session(), user_id(), *wanted, form_key.sent())
+        _, token = invitations.invite(db.session(), user_id(), *wanted, form_key.sent(), _chosen_projects())
     except DomainError as refusal:
         return _page(invite_form=form, invite_problem=str(refusal)), refusal.status
-    return _page(link=url_for("join.page", token=token, _external=True)), 201
+    return _page(link=project_path.link("join.page", token=token)), 201
 
 
 @blueprint.post("/invitations/<int:invitation_id>/withdraw")
@@ -121,6 +128,17 @@ def withdraw(invitation_id: int) -> ResponseReturnValue:
     else:
         flash(gettext("That link no longer makes an account."), "success")
     return redirect(url_for("people.page"))
+
+
+def _chosen_projects() -> dict[int, ProjectRole] | None:
+    """Return the projects that the form of a new person names, role by id; None if it offers none, as of an admin."""
+    roles = {name.removeprefix(_PROJECT): role for name, role in request.form.items() if name.startswith(_PROJECT)}
+    return memberships.chosen(db.session(), roles) if roles and request.form.get("role") != Role.ADMIN else None
+
+
+def _several() -> list[Seat]:
+    """Return the projects that a new person can come into, none if there is one alone."""
+    return current_user.seats if len(current_user.seats) > 1 else []
 
 
 def _page(**given: Any) -> str:
@@ -146,6 +164,8 @@ def _page(**given: Any) -> str:
         invitations=[(one, links.state(one)) for one in invitations.latest(session)],
         days=invitations.DAYS,
         roles=list(Role),
+        projects=_several(),
+        project_roles=memberships.ROLES,
         factor_required=studio_settings.settings(session).second_factor_of_admins,
         windows=(statistics.WINDOW, ratings.WINDOW),
         **WORDS,

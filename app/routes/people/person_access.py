@@ -7,6 +7,7 @@ from flask.typing import ResponseReturnValue
 
 from app.access import user_id
 from app.domain_errors import Conflict
+from app.entrance import project_path
 from app.extensions import db
 from app.routes.people import person_page
 from app.services.people import password_resets, sessions
@@ -43,7 +44,7 @@ def make_reset_link(person_id: int) -> ResponseReturnValue:
     except Conflict as refusal:
         flash(str(refusal), "warning")
         return _back(person_id)
-    return person_page.render(person_id, url_for("reset.page", token=token, _external=True)), 201
+    return person_page.render(person_id, project_path.link("reset.page", token=token)), 201
 
 
 @blueprint.post("/resets/<int:reset_id>/withdraw")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from flask import render_template, request
+from flask_login import current_user
 
 from app.api.payload import row_id
 from app.context import mellow
@@ -25,6 +26,7 @@ from app.services.people import (
 from app.services.people.agreement import Pair
 from app.services.people.authentication import second_factor
 from app.services.people.ratings import Person
+from app.services.projects import memberships
 from app.services.prompts import studio_settings
 from app.words import N_, gettext
 
@@ -66,6 +68,7 @@ def render(person_id: int, link: str | None = None) -> str:
         onlies={name: gettext(label) for name, label in _ONLY.items()},
         has_factor=second_factor.enabled(session, person_id),
         roles=list(Role),
+        projects=memberships.of_person(session, person_id) if len(current_user.seats) > 1 else [],
         tokens=[(token, api_tokens.state(token)) for token in api_tokens.of_person(session, person_id)],
         sessions=sessions.of_person(session, person_id, mellow().settings.session_idle),
         link=link,

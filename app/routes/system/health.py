@@ -8,10 +8,11 @@ from collections.abc import Callable
 from flask import Blueprint, Response, request
 from flask.typing import ResponseReturnValue
 from redis.exceptions import RedisError
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.context import mellow
+from app.db import Project, everything
 from app.domain_errors import Conflict, NotReady, NotSignedIn
 from app.extensions import db
 from app.runtime.queue import QueueTaken
@@ -50,11 +51,13 @@ def readyz() -> ResponseReturnValue:
     checks["store"] = _AWAY if mellow().store.trouble else None
     checks["runs"] = _untaken() if checks["database"] is None else None
     state = mellow().serving.state
+    in_memory = _in_memory() if checks["database"] is None else []
     body = {
         "status": "ready" if ready else "not ready",
         "checks": {name: reason or "ok" for name, reason in checks.items()},
         "version": state.version,
         "wanted": state.wanted,
+        "projects": in_memory,
     }
     return body, 200 if ready else 503
 
@@ -72,13 +75,16 @@ def metrics() -> ResponseReturnValue:
         "mellow_judgments": ("Standing judgments", counts.judgments),
         "mellow_preferences": ("Standing preference rows", counts.preferences),
         "mellow_new_judgments": ("Judgments with rows since the last successful run", counts.new_judgments),
-        "mellow_active_runs": ("Training runs that wait or work", len(runs.queue(db.session()))),
+        "mellow_active_runs": ("Training runs that wait or work", len(runs.places(db.session()))),
         "mellow_untaken_runs": ("Training runs that wait where no worker takes them", int(bool(_untaken()))),
         "mellow_serving_version": ("The version this process serves", mellow().serving.state.version or 0),
         "mellow_wanted_version": ("The version this process should serve", mellow().serving.state.wanted or 0),
     }
     for name, (description, value) in figures.items():
         Gauge(name, description, registry=registry).set(value)
+    held = Gauge("mellow_project_in_memory", "Projects whose models this process holds", ["project"], registry=registry)
+    for slug in _in_memory():
+        held.labels(slug).set(1)
     return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
 
 
@@ -98,8 +104,15 @@ def _disk() -> str | None:
     return f"The disk is full: there is no room for {' and '.join(full)}." if full else None
 
 
+def _in_memory() -> list[str]:
+    """Return the projects whose models this process holds."""
+    held = [one.id for one in mellow().projects.held() if one.versions]
+    return list(db.session.scalars(select(Project.slug).where(Project.id.in_(held)).order_by(Project.id)))
+
+
 def _untaken() -> str | None:
-    run = untaken.first(db.session())
+    with everything(db.session()):
+        run = untaken.first(db.session())
     return _NOT_TAKEN.format(run.id, untaken.queue_of(run)) if run else None
 
 

@@ -84,7 +84,7 @@ def preview_run(body: PreviewRequest | None) -> ResponseReturnValue:
 @operation("The latest runs, the newest first", gives("Runs.", list[Run]))
 def list_runs() -> ResponseReturnValue:
     """The latest runs, the newest first."""
-    places = {run.id: place for place, run in enumerate(runs.queue(db.session()))}
+    places = runs.places(db.session())
     return [run_json(run, places.get(run.id), expected(db.session(), run)) for run in runs.page(db.session())]
 
 

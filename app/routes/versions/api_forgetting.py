@@ -65,6 +65,7 @@ def preview_forgetting(body: ForgettingRequest) -> ResponseReturnValue:
         "steps": [{"version": step.version.number, "pairs": step.pairs} for step in plan.steps],
         "left_out": list(plan.left_out),
         "problem": plan.problem,
+        "elsewhere": forgetting.elsewhere(session, meant),
     }
 
 

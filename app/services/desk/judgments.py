@@ -25,6 +25,7 @@ from app.db import (
     Verdict,
     new_key,
     now,
+    project_of,
     write_transaction,
     write_with_others,
 )
@@ -46,6 +47,7 @@ class _Screen:
     """A screen as its person saw it: the prompt, and (id, text) of each candidate in the order shown."""
 
     id: int
+    project: int
     gold: bool
     prompt: str
     candidates: tuple[tuple[int, str], ...]
@@ -108,20 +110,20 @@ def judge(session: Session, user_id: int, sent: JudgmentRequest) -> int:
     Raises NotFound for a screen that is not this person's, Invalid for a candidate that is not on it, and Conflict if
     the screen has another verdict already or the client_key belongs to another judgment.
     """
-    screen = _own_screen(_SCREEN.read(session, {"screen": sent.generation_id}), user_id, sent.generation_id)
+    screen = _own_screen(session, _SCREEN.read(session, {"screen": sent.generation_id}), user_id, sent.generation_id)
     yielded = _YieldedRows.of(screen, sent)
     if session.in_transaction():
         session.commit()  # releases the connection while this request waits for others
 
     def write(connection: Connection) -> int | DomainError:
         # Nearly every judgment is new, so earlier ones are looked up only if the insert fails.
-        number = _add(connection, user_id, sent, yielded)
+        number = _add(connection, user_id, screen.project, sent, yielded)
         return number if number is not None else _existing_or_error(connection, user_id, screen, sent)
 
     try:
         stored = write_with_others(session, write)
     except IntegrityError:
-        _own_screen(_SCREEN.read(session, {"screen": sent.generation_id}), user_id, sent.generation_id)
+        _own_screen(session, _SCREEN.read(session, {"screen": sent.generation_id}), user_id, sent.generation_id)
         raise  # it was not deleted meanwhile, which would be the reason
     if isinstance(stored, DomainError):
         raise stored
@@ -136,7 +138,9 @@ def judge_again(session: Session, user_id: int, sent: JudgmentRequest, again: Ju
     """
     with write_transaction(session):
         connection = session.connection()
-        screen = _own_screen(_SCREEN.rows(connection, {"screen": sent.generation_id}), user_id, sent.generation_id)
+        screen = _own_screen(
+            session, _SCREEN.rows(connection, {"screen": sent.generation_id}), user_id, sent.generation_id
+        )
         yielded = _YieldedRows.of(screen, sent)
         standing = _standing(connection, user_id, screen)
         if standing is not None:
@@ -145,7 +149,7 @@ def judge_again(session: Session, user_id: int, sent: JudgmentRequest, again: Ju
             undone = update(_judgments).where(_judgments.c.id == standing.id).values(undone_at=now())
             connection.execute(undone)
             session.expire_all()
-        number = _add(connection, user_id, sent, yielded)
+        number = _add(connection, user_id, screen.project, sent, yielded)
         if number is None:
             raise _judged_meanwhile()
         if again is not None and again.imported:
@@ -174,7 +178,7 @@ def _bring_back(session: Session, generation_id: int) -> None:
 
 
 _SCREEN = Prebuilt(
-    select(Generation.user_id, Generation.gold, Prompt.text, Candidate.id, Candidate.text)
+    select(Generation.user_id, Generation.project_id, Generation.gold, Prompt.text, Candidate.id, Candidate.text)
     .select_from(Generation.__table__)
     .join(Prompt.__table__, Prompt.id == Generation.prompt_id)
     .outerjoin(Candidate.__table__, Candidate.generation_id == Generation.id)
@@ -202,16 +206,18 @@ _ADD = PrebuiltInsert(
 )
 
 
-def _own_screen(rows: Sequence[Sequence[Any]], user_id: int, generation_id: int) -> _Screen:
-    """Return the screen made of the rows found for it; raises NotFound if it is not this person's."""
-    if not rows or rows[0][0] != user_id:
+def _own_screen(session: Session, rows: Sequence[Sequence[Any]], user_id: int, generation_id: int) -> _Screen:
+    """Return the screen made of the rows found for it; raises NotFound if it is not this person's in this project."""
+    if not rows or tuple(rows[0][:2]) != (user_id, project_of(session)):
         raise NotFound(gettext("There is no generation %(id)s of yours.", id=generation_id))
-    _, gold, prompt, *_ = rows[0]
+    _, project, gold, prompt, *_ = rows[0]
     candidates = tuple((number, text) for *_, number, text in rows if number is not None)
-    return _Screen(generation_id, gold, prompt, candidates)
+    return _Screen(generation_id, project, gold, prompt, candidates)
 
 
-def _add(connection: Connection, user_id: int, sent: JudgmentRequest, yielded: _YieldedRows) -> int | None:
+def _add(
+    connection: Connection, user_id: int, project: int, sent: JudgmentRequest, yielded: _YieldedRows
+) -> int | None:
     """Write the judgment, its preference rows and its webhook event in the running transaction; returns its id.
 
     Writes nothing and returns None if another judgment has the same client_key or stands on the same screen.
@@ -219,6 +225,7 @@ def _add(connection: Connection, user_id: int, sent: JudgmentRequest, yielded: _
     values = {
         "generation_id": sent.generation_id,
         "user_id": user_id,
+        "project_id": project,
         "verdict": str(sent.verdict),
         "candidate_id": sent.candidate_id,
         "tied": yielded.tied or None,
@@ -242,7 +249,7 @@ def _add(connection: Connection, user_id: int, sent: JudgmentRequest, yielded: _
         "verdict": str(sent.verdict),
         "preferences": len(yielded.pairs),
     }
-    webhooks.record(connection, webhooks.JUDGMENT_CREATED, announcement)
+    webhooks.record(connection, webhooks.JUDGMENT_CREATED, announcement, project)
     return number
 
 

@@ -1,4 +1,4 @@
-"""Amount and speed of one person's judging: today, in this sitting, in a row of days, per minute.
+"""Amount and speed of one person's judging in a project: today, in this sitting, in a row of days, per minute.
 
 Only judgments that stand and were made on a screen here are counted: attention checks among them, as nobody is to tell
 them from other screens, but none that were imported. A day is a day of the person's own time zone. Every query reads a
@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import ColumnElement, bindparam, case, exists, func, select
 from sqlalchemy.orm import Session
 
-from app.db import Judgment, now
+from app.db import Judgment, now, project_of
 from app.services.system.counts import made_here
 
 CHART_DAYS = 14
@@ -107,7 +107,7 @@ def streak(session: Session, user_id: int, zone: ZoneInfo, at: datetime | None =
     while days < LONGEST_STREAK:
         asked = [day - _DAY * back for back in range(_DAYS_AT_ONCE)]
         moments = {f"m{back}": bounds(each, zone)[0] for back, each in enumerate([day + _DAY, *asked])}
-        worked = session.connection().execute(_WORKED, {"person": user_id, **moments}).one()
+        worked = session.connection().execute(_WORKED, {**_whose(session, user_id), **moments}).one()
         whole = list(takewhile(bool, worked))
         days, day = days + len(whole), day - _DAY * len(whole)
         if len(whole) < len(asked):
@@ -120,7 +120,7 @@ def chart(session: Session, user_id: int, zone: ZoneInfo, at: datetime | None = 
     last = (at or now()).astimezone(zone).date()
     dates = [last - _DAY * back for back in reversed(range(CHART_DAYS))]
     moments = {f"m{number}": bounds(each, zone)[0] for number, each in enumerate([*dates, last + _DAY])}
-    counts = list(session.connection().execute(_COUNTED, {"person": user_id, **moments}).one())
+    counts = list(session.connection().execute(_COUNTED, {**_whose(session, user_id), **moments}).one())
     highest = max(counts) or 1
     return [Day(each, count, count / highest) for each, count in zip(dates, counts, strict=True)]
 
@@ -145,10 +145,16 @@ def _within(day: date, zone: ZoneInfo) -> tuple[ColumnElement[bool], ...]:
     return Judgment.created_at >= begin, Judgment.created_at < end
 
 
+def _whose(session: Session, user_id: int) -> dict[str, int | None]:
+    """Return the parameters of `_between` that say whose judgments are counted."""
+    return {"person": user_id, "project": project_of(session)}
+
+
 def _between(begin: str, end: str) -> tuple[ColumnElement[bool], ...]:
-    """Return the conditions of standing judgments of `person` between two moments, all of them parameters."""
+    """Return the conditions of a person's standing judgments in a project between two moments, all as parameters."""
     return (
         Judgment.user_id == bindparam("person"),
+        Judgment.project_id == bindparam("project"),
         *made_here(),
         Judgment.created_at >= bindparam(begin, type_=Judgment.created_at.type),
         Judgment.created_at < bindparam(end, type_=Judgment.created_at.type),

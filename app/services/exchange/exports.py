@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import literal, select
 from sqlalchemy.orm import Session
 
-from app.db import Candidate, Generation, Judgment, Preference, Prompt, Verdict
+from app.db import Candidate, Generation, Judgment, Preference, Prompt, Verdict, mine
 from app.services.exchange import export_formats, identity, judged_screens, judgment_table
 from app.services.exchange.export_formats import (
     FORMATS,
@@ -198,7 +198,7 @@ def pairs(session: Session, wanted: JudgmentFilter, *, told: bool = False) -> It
         asked = asked.add_columns(Prompt.metadata_).join(Generation, Generation.id == Judgment.generation_id)
         asked = asked.join(Prompt, Prompt.id == Generation.prompt_id)
     found = session.connection().execute(
-        asked.where(*wanted.conditions()).order_by(Preference.judgment_id, Preference.id),
+        asked.where(*mine(session, Judgment), *wanted.conditions()).order_by(Preference.judgment_id, Preference.id),
         execution_options={"yield_per": _ROWS_AT_ONCE},
     )
     return (Pair(*row) for row in found)
@@ -234,6 +234,7 @@ def _none_good(session: Session, wanted: JudgmentFilter) -> Iterator[Pair]:
         .join(Prompt, Prompt.id == Generation.prompt_id)
         .join(Candidate, Candidate.generation_id == Generation.id)
         .where(
+            *mine(session, Judgment),
             Judgment.verdict == Verdict.NONE,
             Generation.gold.is_(False),
             ~Judgment.preferences.any(),

@@ -9,14 +9,25 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from uuid import UUID, uuid5
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
-from app.db import OFF_THE_CARDS, Candidate, Generation, Judgment, Preference, Prompt, Verdict, now
+from app.db import (
+    OFF_THE_CARDS,
+    Candidate,
+    Generation,
+    Judgment,
+    Preference,
+    Prompt,
+    Verdict,
+    everything,
+    now,
+    project_of,
+)
 from app.services.desk.storing import arranged
 from app.services.prompts import prompts
 from app.services.prompts.prompts import ImportReport
@@ -117,6 +128,23 @@ class Said:
         return self.verdict == row.verdict and self.prompt == prompts.digest_of(row.text)
 
 
+def of_project(session: Session, rows: Sequence[JudgedRow]) -> list[JudgedRow]:
+    """Return the judgments under the keys that they have in the session's project.
+
+    A key that another project has already is taken, since keys are unique in the whole studio: what the file says is
+    then stored a second time, under a key made of that one and the project.
+    """
+    project, taken = project_of(session), set[str]()
+    with everything(session):
+        for keys in _some_at_a_time({row.key for row in rows}):
+            of_others = Judgment.project_id != project
+            taken.update(session.scalars(select(Judgment.client_key).where(Judgment.client_key.in_(keys), of_others)))
+    return [
+        replace(row, origin=replace(row.origin, key=_key([project, row.key]))) if row.key in taken else row
+        for row in rows
+    ]
+
+
 def known_keys(session: Session, rows: Iterable[JudgedRow]) -> set[str]:
     """Return the keys of those judgments that are here already, undone ones too.
 
@@ -173,7 +201,7 @@ def take_over(
     import_id: int,
 ) -> None:
     """Add judgments as `store` does, but for those that are here; the report counts both and says what contradicts."""
-    usable = uncontradicted(session, rows, report, import_id)
+    usable = uncontradicted(session, of_project(session, rows), report, import_id)
     new = store(session, user_id, usable, source, known, import_id)
     report.judgments += new
     report.judgments_known += len(usable) - new

@@ -14,7 +14,7 @@ from uuid import UUID, uuid4, uuid5
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
-from app.db import Candidate, Generation, Judgment, Prompt, User, Verdict
+from app.db import Candidate, Generation, Judgment, Prompt, User, Verdict, mine
 from app.services.exchange import identity
 from app.services.exchange.judgment_search import JudgmentFilter
 from models.texts.personal_details import masked
@@ -153,7 +153,7 @@ def _read(session: Session, wanted: JudgmentFilter, order: Sequence[Any], *condi
         .join(Generation, Generation.id == Judgment.generation_id)
         .join(Prompt, Prompt.id == Generation.prompt_id)
         .join(Candidate, Candidate.generation_id == Generation.id)
-        .where(*wanted.conditions(), *conditions)
+        .where(*mine(session, Judgment), *wanted.conditions(), *conditions)
         .order_by(*order, Candidate.position),
         execution_options={"yield_per": _ROWS_AT_ONCE},
     )

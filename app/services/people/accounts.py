@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from app.db import (
     Prebuilt,
+    ProjectRole,
     Role,
     SignInSession,
     Turn,
@@ -27,6 +29,7 @@ from app.secret_files import keep_secret
 from app.services.people import passwords, sessions
 from app.services.people.passwords import check_new_password, hashed, matches, stand_in
 from app.services.people.sessions import Ending
+from app.services.projects import memberships
 from app.services.system import audit
 from app.words import gettext
 
@@ -117,13 +120,27 @@ def by_email(session: Session, email: str) -> User | None:
     return session.scalar(select(User).where(User.email == email)) if _EMAIL.fullmatch(email) else None
 
 
-def add_user(session: Session, by: int | None, email: str, password: str, role: str, name: str = "") -> User:
-    """Create an account whose owner has to choose another password after signing in; raises Invalid or Conflict."""
+def add_user(
+    session: Session,
+    by: int | None,
+    email: str,
+    password: str,
+    role: str,
+    name: str = "",
+    *,
+    projects: Mapping[int, ProjectRole] | None = None,
+) -> User:
+    """Create an account whose owner has to choose another password after signing in; raises Invalid or Conflict.
+
+    Its owner is a member of these `projects` alone, without any an annotator of the first.
+    """
     check_new_password(password, email)
     with write_transaction(session):
         user = new_user(session, email, password, role, name)
         user.must_change_password = True
         session.flush()
+        if projects:
+            memberships.begin(session, user.id, projects)
         audit.record(session, by, "user.created", f"user {user.id}", email=user.email, role=user.role)
     return user
 

@@ -25,6 +25,7 @@ from app.db import (
 )
 from app.domain_errors import Conflict, Forbidden, Invalid, NotFound, NotSignedIn
 from app.services.people.accounts import Identity
+from app.services.projects import memberships
 from app.services.system import audit
 from app.words import gettext
 
@@ -92,8 +93,13 @@ def used(session: Session, token_id: int) -> None:
 
 
 def scopes_of(role: str) -> tuple[Scope, ...]:
-    """Return the scopes that the tokens of a role may have."""
+    """Return the scopes that the tokens of a role may have, in the studio or in a project."""
     return tuple(Scope) if role == Role.ADMIN else (Scope.ANNOTATE, Scope.READ)
+
+
+def scopes_for(session: Session, owner: User) -> tuple[Scope, ...]:
+    """Return the scopes that a person's tokens may have: all for admins of the studio or of any project."""
+    return scopes_of(Role.ADMIN if memberships.administers_any(session, owner) else owner.role)
 
 
 def of_person(session: Session, user_id: int) -> list[ApiToken]:
@@ -238,7 +244,7 @@ def _check_room(session: Session, wanted: ApiToken) -> None:
     owner = session.get_one(User, wanted.user_id, with_for_update=True)
     if wanted.form_key and session.scalar(select(exists().where(ApiToken.form_key == wanted.form_key))):
         raise Conflict(gettext("This form was sent before: its token was shown then, and no second one was made."))
-    if missing := set(wanted.scopes) - set(scopes_of(owner.role)):
+    if missing := set(wanted.scopes) - set(scopes_for(session, owner)):
         raise Forbidden(gettext("The scope %(scope)s is for admins.", scope=min(missing)))
     in_force = [token for token in of_person(session, owner.id) if state(token) == "in force"]
     if len(in_force) >= MOST_TOKENS:

@@ -1,4 +1,4 @@
-"""Deleting a person: the account, and what they wrote, or else their judgments stay under a pseudonym.
+"""Deleting a person: the account, and what they wrote in any project, or else their judgments stay under a pseudonym.
 
 The row of the account stays without anything that says whose it was, because the audit log and others refer to it. The
 pseudonym is drawn at random and stays, so that figures of agreement still tell people apart. People whom imported files
@@ -23,6 +23,7 @@ from app.db import (
     Judgment,
     OrganisationAccount,
     PasswordReset,
+    ProjectMember,
     Prompt,
     RecoveryCode,
     Reservation,
@@ -30,8 +31,11 @@ from app.db import (
     SecondFactor,
     SignInSession,
     User,
+    everything,
     new_key,
     now,
+    project_ids,
+    within,
     write_transaction,
 )
 from app.domain_errors import Conflict, Invalid, NotFound
@@ -47,7 +51,16 @@ from app.words import gettext
 _RENAMED_AT_ONCE = 500
 _PERSONAL = {"email", "name", "label", "address"}
 """The details of the audit log that say who somebody is, or where they were."""
-_GO = (Reservation, SignInSession, PasswordReset, ApiToken, SecondFactor, RecoveryCode, OrganisationAccount)
+_GO = (
+    Reservation,
+    SignInSession,
+    PasswordReset,
+    ApiToken,
+    SecondFactor,
+    RecoveryCode,
+    OrganisationAccount,
+    ProjectMember,
+)
 """The tables of what is a person's alone."""
 _own = Judgment.annotator.is_(None)
 _judged_screen = exists(select(Judgment.id).where(Judgment.generation_id == Generation.id))
@@ -97,15 +110,16 @@ def traces(session: Session, user_id: int) -> Traces:
     """Count what is stored of a person with an account."""
     of_person = Generation.user_id == user_id
     typed = select(func.count(Prompt.id)).where(typed_by(user_id))
-    return Traces(
-        **_judged(session, written_by(user_id)),
-        screens=_count(session, select(func.count(Generation.id)).where(of_person, ~OF_OTHERS)),
-        unjudged=_count(session, select(func.count(Generation.id)).where(of_person, ~_judged_screen)),
-        texts=_count(session, typed.where(_goes(user_id))),
-        shared_texts=_count(session, typed.where(~_goes(user_id))),
-        others=_count(session, select(func.count(Judgment.id)).where(Judgment.user_id == user_id, ~_own)),
-        imports=_count(session, select(func.count(FileImport.id)).where(FileImport.user_id == user_id)),
-    )
+    with everything(session):
+        return Traces(
+            **_judged(session, written_by(user_id)),
+            screens=_count(session, select(func.count(Generation.id)).where(of_person, ~OF_OTHERS)),
+            unjudged=_count(session, select(func.count(Generation.id)).where(of_person, ~_judged_screen)),
+            texts=_count(session, typed.where(_goes(user_id))),
+            shared_texts=_count(session, typed.where(~_goes(user_id))),
+            others=_count(session, select(func.count(Judgment.id)).where(Judgment.user_id == user_id, ~_own)),
+            imports=_count(session, select(func.count(FileImport.id)).where(FileImport.user_id == user_id)),
+        )
 
 
 def delete_person(session: Session, by: int | None, user_id: int, confirmed: str, keep_judgments: bool) -> Deleted:
@@ -118,11 +132,14 @@ def delete_person(session: Session, by: int | None, user_id: int, confirmed: str
     _let_out(session, by, user_id, confirmed)
     found = traces(session, user_id)
     meant = (Generation.user_id == user_id) & (~_judged_screen if keep_judgments else ~OF_OTHERS)
-    texts = list(_delete_screens(session, meant))
+    texts: list[str] = []
+    for project in project_ids(session):
+        with within(session, project):
+            texts += _delete_screens(session, meant)
     with write_transaction(session):
         user = session.get_one(User, user_id, with_for_update=True, populate_existing=True)
         if not keep_judgments:
-            _delete_rest(session, written_by(user_id))
+            _delete_rest_everywhere(session, written_by(user_id))
         erased = _make_nobody(session, user)
         kept = found.judgments if keep_judgments else 0
         counted = {"judgments": found.judgments - kept, "kept": kept, "texts": len(texts), "erased": erased}
@@ -134,12 +151,14 @@ def delete_person(session: Session, by: int | None, user_id: int, confirmed: str
 def imported(session: Session) -> list[tuple[str, int]]:
     """Return everybody whom imported files name, with the number of their judgments."""
     named = select(Judgment.annotator, func.count()).where(Judgment.annotator.is_not(None))
-    return [(str(name), count) for name, count in session.execute(named.group_by(Judgment.annotator))]
+    with everything(session):
+        return [(str(name), count) for name, count in session.execute(named.group_by(Judgment.annotator))]
 
 
 def imported_traces(session: Session, name: str) -> Traces:
     """Count what is stored of a person whom imported files name; raises NotFound."""
-    found = Traces(**_judged(session, Judgment.annotator == name))
+    with everything(session):
+        found = Traces(**_judged(session, Judgment.annotator == name))
     if not found.judgments:
         raise NotFound(gettext("No imported judgment names that person."))
     return found
@@ -160,10 +179,12 @@ def delete_imported(session: Session, by: int | None, name: str, confirmed: str,
         of_screen = select(Judgment.id).where(Judgment.generation_id == Generation.id)
         others = exists(of_screen.where(or_(_own, Judgment.annotator != name)))
         named = exists(of_screen.where(Judgment.annotator == name))
-        while prompt_deletion.delete_some_screens(session, named & ~others):
-            pass
+        for project in project_ids(session):
+            with within(session, project):
+                while prompt_deletion.delete_some_screens(session, named & ~others):
+                    pass
     with write_transaction(session):
-        _delete_rest(session, Judgment.annotator == name)
+        _delete_rest_everywhere(session, Judgment.annotator == name)
         kept = found.judgments if keep_judgments else 0
         subject = pseudonym or "imported person"
         audit.record(session, by, "person.deleted", subject, judgments=found.judgments - kept, kept=kept)
@@ -214,6 +235,13 @@ def _delete_screens(session: Session, meant: ColumnElement[bool]) -> Iterator[st
         yield from (text for _, text in found)
 
 
+def _delete_rest_everywhere(session: Session, meant: ColumnElement[bool]) -> None:
+    """Do the same as `_delete_rest` in all projects."""
+    for project in project_ids(session):
+        with within(session, project):
+            _delete_rest(session, meant)
+
+
 def _delete_rest(session: Session, meant: ColumnElement[bool]) -> None:
     """Delete the judgments of screens that somebody else has judged, too, in the running transaction."""
     ids = session.scalars(select(Judgment.id).where(meant)).all()
@@ -244,7 +272,7 @@ def _rename(session: Session, name: str, pseudonym: str) -> None:
     """Put a pseudonym in the place of a name, and random keys in that of those that were made of the name."""
     named = select(Judgment.id).where(Judgment.annotator == name).limit(_RENAMED_AT_ONCE)
     while True:
-        with write_transaction(session):
+        with write_transaction(session), everything(session):
             ids = session.scalars(named).all()
             if not ids:
                 return
@@ -263,8 +291,9 @@ def _pseudonym(session: Session) -> str:
             exists(select(table.id).where(column == name))
             for table, column in ((User, User.email), (Judgment, Judgment.annotator))
         )
-        if not session.scalar(select(or_(users, judgments))):
-            return name
+        with everything(session):
+            if not session.scalar(select(or_(users, judgments))):
+                return name
 
 
 def _count(session: Session, query: Select[int]) -> int:

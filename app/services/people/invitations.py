@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 
 from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
-from app.db import Invitation, Role, User, now, write_transaction
+from app.db import Invitation, ProjectRole, Role, User, now, write_transaction
 from app.domain_errors import Conflict, Invalid, NotFound
 from app.services.people import accounts, links
 from app.services.people.passwords import check_new_password
+from app.services.projects import memberships
 from app.services.system import audit
 from app.words import gettext
 
@@ -20,10 +22,17 @@ _LONGEST_LABEL = 100
 
 
 def invite(
-    session: Session, by: int, role: str, label: str, days: int, form_key: str | None = None
+    session: Session,
+    by: int,
+    role: str,
+    label: str,
+    days: int,
+    form_key: str | None = None,
+    projects: Mapping[int, ProjectRole] | None = None,
 ) -> tuple[Invitation, str]:
     """Create an invitation and return it with its secret, valid for one account within `days`, one of DAYS.
 
+    Whoever uses it is a member of these `projects` alone, without any an annotator of the first.
     A form is sent once: with its key again, nothing is created. Raises Invalid and Conflict.
     """
     label = label.strip()
@@ -53,6 +62,7 @@ def invite(
             label=label,
             created_by=by,
             expires_at=now() + timedelta(days=days),
+            projects={str(number): role for number, role in projects.items()} if projects else None,
         )
         session.add(invitation)
         session.flush()
@@ -105,6 +115,9 @@ def accept(session: Session, token: str, email: str, name: str, password: str) -
         invitation = of_token(session, token)
         user = accounts.new_user(session, email, password, invitation.role, name)
         session.flush()
+        if invitation.projects:
+            roles = {int(number): ProjectRole(role) for number, role in invitation.projects.items()}
+            memberships.begin(session, user.id, roles)
         invitation.used_at, invitation.used_by = now(), user.id
         subject = f"user {user.id}"
         audit.record(session, user.id, "user.joined", subject, email=user.email, invitation=invitation.id)

@@ -19,12 +19,11 @@ import threading
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
-from weakref import WeakKeyDictionary
 
-from sqlalchemy import ColumnElement, Engine, func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
-from app.db import Candidate, Generation, Judgment, Verdict
+from app.db import Candidate, Generation, Judgment, Kept, Verdict, mine
 from app.db.settled import FAR
 from app.services.system import counts, marks
 
@@ -53,8 +52,7 @@ def units(session: Session) -> list[Unit]:
 
     Of several judgments by one person on a unit the latest counts.
     """
-    with _lock:
-        book = _books.setdefault(session.get_bind().engine, _Latest())
+    book = _books.of(session)
     with book.lock:
         book.bring_up_to_date(session)
         return [book.shared[key] for key in sorted(book.shared)]  # in a fixed order, on which the bootstrap depends
@@ -81,7 +79,9 @@ class _Latest:
     def bring_up_to_date(self, session: Session) -> None:
         """Read what was judged, undone or deleted since the last update."""
         deletions = marks.deletions(session)
-        newest = int(session.connection().execute(select(func.max(Judgment.id))).scalar() or 0)
+        newest = int(
+            session.connection().execute(select(func.max(Judgment.id)).where(*mine(session, Judgment))).scalar() or 0
+        )
         replaced = self._newest is None or newest < self._newest - FAR
         if replaced or deletions != self._deletions:
             self._clear()  # an earlier update failed halfway, the database was replaced, or rows were deleted
@@ -104,7 +104,9 @@ class _Latest:
         stamp = counts.undone_stamp(session)
         if stamp != self._undone:
             oldest = min(self._ratings, default=0)
-            undone = select(Judgment.id).where(Judgment.undone_at.is_not(None), Judgment.id >= oldest)
+            undone = select(Judgment.id).where(
+                *mine(session, Judgment), Judgment.undone_at.is_not(None), Judgment.id >= oldest
+            )
             self._remove(session.connection().execute(undone).scalars())
             self._undone = stamp
 
@@ -119,7 +121,13 @@ class _Latest:
         standing = (
             select(Judgment.id)
             .join(Generation, Generation.id == Judgment.generation_id)
-            .where(where, Judgment.undone_at.is_(None), Judgment.verdict != Verdict.SKIPPED, Generation.gold.is_(False))
+            .where(
+                *mine(session, Judgment),
+                where,
+                Judgment.undone_at.is_(None),
+                Judgment.verdict != Verdict.SKIPPED,
+                Generation.gold.is_(False),
+            )
             .order_by(Judgment.id.desc())
             .limit(most)
         )
@@ -167,8 +175,7 @@ class _Latest:
             del self._by_unit[key]
 
 
-_books: WeakKeyDictionary[Engine, _Latest] = WeakKeyDictionary()
-_lock = threading.Lock()
+_books: Kept[_Latest] = Kept(_Latest)
 
 
 def _screens(session: Session, generation_ids: Sequence[int]) -> dict[int, _Screen]:

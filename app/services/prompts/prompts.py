@@ -13,7 +13,7 @@ from unicodedata import normalize
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.db import Prompt, insert_new
+from app.db import FIRST, Prompt, insert_new, project_of
 from app.domain_errors import Invalid
 from app.services.prompts import metadata, studio_settings
 from app.services.prompts.reservations import counts_of, opinions, wanted_opinions
@@ -159,16 +159,22 @@ def check_overlap(value: object) -> int | None:
 
 def find_or_add(session: Session, text: str, source: str) -> Prompt:
     """Return the prompt that reads like that text, added in the running transaction if it is unknown."""
-    by_digest = select(Prompt).where(Prompt.sha256 == digest_of(text))
+    by_digest = select(Prompt).where(Prompt.sha256 == key_of(session, text))
     known = session.scalar(by_digest.with_for_update(read=True, key_share=True))  # it may just be being deleted
     if known is not None:
         return known
-    insert_new(session, Prompt, [_new(text, source)], Prompt.sha256)
+    insert_new(session, Prompt, [_new(session, text, source)], Prompt.sha256)
     return session.scalars(by_digest).one()
 
 
-def _new(text: str, source: str) -> dict[str, Any]:
-    return {"text": text, "sha256": digest_of(text), "source": source}
+def _new(session: Session, text: str, source: str) -> dict[str, Any]:
+    return {"text": text, "sha256": key_of(session, text), "source": source}
+
+
+def key_of(session: Session, text: str) -> str:
+    """Return the digest of a text in the session's project; in the first one it is that of the text alone."""
+    digest, project = digest_of(text), project_of(session)
+    return digest if project == FIRST else hashlib.sha256(f"{project} {digest}".encode()).hexdigest()
 
 
 def check_all(rows: Iterable[PromptRow], longest: int, report: ImportReport) -> list[CheckedRow]:
@@ -191,8 +197,8 @@ def store_batch(
     to it. `import_id` is the import that queues them, if they come from a file.
     """
     known = by_text(session, [row.text for row in rows])
-    unknown = {digest_of(row.text): row.text for row in reversed(rows) if row.text not in known}
-    insert_new(session, Prompt, [_new(text, source) for text in reversed(unknown.values())], Prompt.sha256)
+    unknown = {key_of(session, row.text): row.text for row in reversed(rows) if row.text not in known}
+    insert_new(session, Prompt, [_new(session, text, source) for text in reversed(unknown.values())], Prompt.sha256)
     if unknown:
         known |= by_text(session, [row.text for row in rows])
     unchanged_ids = unchanged(session, known.values())
@@ -249,7 +255,7 @@ def keep_metadata_of(session: Session, rows: Sequence[CheckedRow], report: Impor
 
 def by_text(session: Session, texts: Iterable[str]) -> dict[str, Prompt]:
     """Return those prompts that exist already, by the texts that were asked for."""
-    digests = {text: digest_of(text) for text in texts}
+    digests = {text: key_of(session, text) for text in texts}
     stored = session.scalars(select(Prompt).where(Prompt.sha256.in_(set(digests.values()))))
     found = {prompt.sha256: prompt for prompt in stored}
     return {text: found[digest] for text, digest in digests.items() if digest in found}

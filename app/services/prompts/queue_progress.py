@@ -13,12 +13,11 @@ import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
-from weakref import WeakKeyDictionary
 
-from sqlalchemy import Engine, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.db import Prompt
+from app.db import Kept, Prompt
 from app.services.system import counts, marks
 
 _SLOWEST = timedelta(minutes=1)
@@ -84,14 +83,14 @@ def look(session: Session, overlap: int, most_skips: int) -> Seen:
 def known(session: Session, user_id: int) -> tuple[Seen, Place] | None:
     """Return the place that a person had come to, and what was seen then; None before their first look."""
     with _lock:
-        return _kept.setdefault(session.get_bind().engine, {}).get(user_id)
+        return _kept.of(session).get(user_id)
 
 
 def keep(session: Session, user_id: int, seen: Seen, place: Place) -> None:
     """Remember a person's place."""
     with _lock:
-        _kept.setdefault(session.get_bind().engine, {})[user_id] = (seen, place)
+        _kept.of(session)[user_id] = (seen, place)
 
 
-_kept: WeakKeyDictionary[Engine, dict[int, tuple[Seen, Place]]] = WeakKeyDictionary()
+_kept: Kept[dict[int, tuple[Seen, Place]]] = Kept(dict)
 _lock = threading.Lock()

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary
 
-from sqlalchemy import ColumnElement, Engine, Select, func, select, update
+from sqlalchemy import ColumnElement, Select, func, select, update
 from sqlalchemy.orm import Session
 
-from app.db import Generation, Judgment, Prompt, now
+from app.db import Generation, Judgment, Kept, Prompt, now
 from app.db.settled import FAR
 from app.services.prompts import queue_progress
 from app.services.prompts.reservations import opinions, wanted_opinions
@@ -20,8 +19,8 @@ from app.services.prompts.reservations import opinions, wanted_opinions
 if TYPE_CHECKING:
     from app.services.prompts.studio_settings import StudioSettings
 
-_looked_at: WeakKeyDictionary[Engine, tuple[tuple[object, ...], int]] = WeakKeyDictionary()
-"""Of each database: the rules, and the newest judgment, at which nothing more was done."""
+_looked_at: Kept[list[tuple[tuple[object, ...], int]]] = Kept(list)
+"""Of each project: the rules, and the newest judgment, at which nothing more was done."""
 
 _IN_THE_INDEX = (Prompt.priority, Prompt.id)
 """The order of the index of the queue, so that looking ends with the last one that is wanted."""
@@ -37,16 +36,15 @@ def due(session: Session, studio: StudioSettings) -> list[int]:
     """
     rules = (queue_progress.marked(session), studio.overlap)
     newest = session.scalar(select(func.max(Judgment.id))) or 0
-    engine = session.get_bind().engine
-    looked_at = _looked_at.get(engine)
+    looked_at = _looked_at.of(session)
     done = _done(studio)
-    if looked_at is not None and looked_at[0] == rules:
+    if looked_at and looked_at[0][0] == rules:
         judged = select(Generation.prompt_id).join(Judgment, Judgment.generation_id == Generation.id)
-        done = done.where(Prompt.id.in_(judged.where(Judgment.id > looked_at[1])))
+        done = done.where(Prompt.id.in_(judged.where(Judgment.id > looked_at[0][1])))
     found = list(session.scalars(done.order_by(*_IN_THE_INDEX).limit(AT_ONCE)))
     if not found:  # what was found may not leave the queue this time
-        settled = newest if engine.dialect.name == "sqlite" else newest - FAR
-        _looked_at[engine] = (rules, settled)
+        settled = newest if session.get_bind().dialect.name == "sqlite" else newest - FAR
+        looked_at[:] = [(rules, settled)]
     return found
 
 

@@ -16,7 +16,7 @@ from msgspec.structs import force_setattr
 from sqlalchemy import ColumnElement, Select, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from app.db import AuditEvent, Generation, Judgment, Prompt, holds, write_transaction
+from app.db import FIRST, AuditEvent, Generation, Judgment, Prompt, holds, project_of, write_transaction
 from app.domain_errors import Invalid, NotFound
 from app.schemas.kinds import LARGEST_ID, Limit, Search, one_of
 from app.schemas.reading import Sent, read, read_form
@@ -27,7 +27,8 @@ from app.services.prompts.metadata import MetadataSearch
 from app.services.prompts.queue import GOLD, WAITING, stretches
 from app.services.prompts.reservations import OPINIONS, counts_of, open_for, opinions, skips, wanted_opinions
 from app.services.prompts.studio_settings import StudioSettings
-from app.services.system import audit
+from app.services.system import audit, counts
+from app.services.system.authorship import TYPED
 from app.words import N_, gettext
 
 PAGE = 50
@@ -251,14 +252,17 @@ def _change(
 
 def sources(session: Session, most: int = 100) -> list[str]:
     """Return the sources of prompts: the names of the latest imports, and what was typed at the desk."""
+    if project_of(session) != FIRST:
+        brought = [source for source in counts.sources(session) if source != TYPED]
+        return [*brought[:most], TYPED]
     imports = session.scalars(
         select(AuditEvent.subject)
-        .where(AuditEvent.action == "prompts.imported")
+        .where(AuditEvent.action == "prompts.imported", AuditEvent.details["project"].as_string().is_(None))
         .group_by(AuditEvent.subject)
         .order_by(func.max(AuditEvent.id).desc())
         .limit(most)
     )
-    return [*imports, "typed"]
+    return [*imports, TYPED]
 
 
 def as_json(row: Row) -> dict[str, Any]:

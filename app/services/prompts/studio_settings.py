@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from app.db import StudioSetting, insert_new, now, write_transaction
+from app.db import FIRST, StudioSetting, insert_new, now, project_of, write_transaction
 from app.domain_errors import Invalid
 from app.services.prompts import retirement
 from app.services.system import audit
@@ -40,6 +40,8 @@ _BOUNDS = {
     "retrain_to_hour": (0, 23),
     "retrain_hours_apart": (1, 720),
 }
+_OF_THE_STUDIO = frozenset({"second_factor_of_admins"})
+"""The settings that hold for all projects."""
 _CHOICES = {"retrain_when": ("clicks", "forecast", "either", "both")}
 MOST_SECONDS = 10.0
 
@@ -100,9 +102,15 @@ class StudioSettings:
 
 def settings(session: Session) -> StudioSettings:
     """Return the present settings."""
-    known = {field.name for field in fields(StudioSettings)}
+    known = {row_name(session, field.name): field.name for field in fields(StudioSettings)}
     stored = session.scalars(select(StudioSetting).where(StudioSetting.name.in_(known)))
-    return StudioSettings(**{row.name: row.value["value"] for row in stored})
+    return StudioSettings(**{known[row.name]: row.value["value"] for row in stored})
+
+
+def row_name(session: Session, setting: str) -> str:
+    """Return the name of the row that holds a setting for the session's project."""
+    project = project_of(session)
+    return setting if project == FIRST or setting in _OF_THE_STUDIO else f"{project}/{setting}"
 
 
 def change(session: Session, by: int, values: Mapping[str, Any]) -> StudioSettings:
@@ -123,8 +131,9 @@ def store(session: Session, by: int, values: Mapping[str, Any]) -> None:
     """Store settings that were checked, within the running transaction."""
     for name, value in values.items():
         new = {"value": {"value": value}, "changed_by": by, "changed_at": now()}
-        insert_new(session, StudioSetting, [{"name": name, **new}], StudioSetting.name)
-        session.execute(update(StudioSetting).where(StudioSetting.name == name).values(**new))
+        row = row_name(session, name)
+        insert_new(session, StudioSetting, [{"name": row, **new}], StudioSetting.name)
+        session.execute(update(StudioSetting).where(StudioSetting.name == row).values(**new))
     session.flush()
     if "overlap" in values:
         retirement.bring_back(session, settings(session))

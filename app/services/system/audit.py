@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, event, select
 from sqlalchemy.orm import Session, SessionTransaction
 
-from app.db import AuditEvent, Turn, now, one_at_a_time
+from app.db import FIRST, AuditEvent, Turn, now, one_at_a_time, project_of, slug_of
 from app.services.system import audit_chain
 from app.services.system.audit_copies import row_of
 
@@ -32,8 +32,12 @@ class _Waiting:
 def record(session: Session, user_id: int | None, action: str, subject: str, **details: Any) -> None:
     """Add one entry to the running transaction, so that it is stored exactly if the action is.
 
-    `subject` names things by their number or kind, never a person by name: only details can be erased.
+    `subject` names things by their number or kind, never a person by name: only details can be erased. What is done in
+    another project than the first names that, too.
     """
+    project = project_of(session)
+    if project not in (FIRST, None) and (slug := slug_of(session.connection(), project)) is not None:
+        details["project"] = slug
     add(session, AuditEvent(user_id=user_id, action=action, subject=subject, details=details, created_at=now()))
 
 

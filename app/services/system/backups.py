@@ -2,7 +2,8 @@
 
     mellow-20261121-225319-1f0a.zip
         mellow.db        the copy, complete in one file
-        backup.json      when it was made, the schema revision, every version with its location and hash
+        backup.json      when it was made, the schema revision, every version with its location and hash, and the
+                         version that serves in each project
 
 The copy is one snapshot, taken with SQLite's online backup while people go on working. Versions are not included: they
 are large and never change, so a plain copy of their folder, or of what is in the object store, is their backup.
@@ -62,6 +63,9 @@ _ACTING = """
     WHERE type IN ('trigger', 'view') OR (type = 'table' AND rootpage = 0)
 """
 _SERVING = "SELECT version_number FROM aliases WHERE name = 'serving'"
+_PROJECTS = """
+    SELECT slug, version_number FROM projects LEFT JOIN aliases ON aliases.project_id = projects.id ORDER BY projects.id
+"""
 
 
 @dataclass(frozen=True)
@@ -263,6 +267,7 @@ def _listed(connection: sqlite3.Connection, moment: datetime) -> dict[str, Any]:
         "made_at": moment.isoformat(timespec="seconds"),
         "revision": connection.execute("SELECT version_num FROM alembic_version").fetchone()[0],
         "serving": serving[0] if serving else None,
+        "projects": dict(connection.execute(_PROJECTS).fetchall()),
         "versions": [dict(zip(columns, row, strict=True)) for row in connection.execute(_VERSIONS)],
     }
 

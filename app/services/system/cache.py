@@ -5,23 +5,24 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Hashable
 from typing import Any, TypeVar
-from weakref import WeakKeyDictionary
 
-from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
+from app.db import Kept
+
 MOST = 1_000
-"""The most values that a process keeps per database; then the cache is cleared."""
+"""The most values that a process keeps per project; then the cache is cleared."""
 
 T = TypeVar("T")
-_kept: WeakKeyDictionary[Engine, dict[Hashable, tuple[Hashable, Any]]] = WeakKeyDictionary()
+_Entries = dict[Hashable, tuple[Hashable, Any]]
+_kept: Kept[_Entries] = Kept(dict)
 _lock = threading.Lock()
 
 
 def recalled(session: Session, key: Hashable) -> tuple[Any, Any] | None:
     """Return the stamp and the cached value of `key`, however old they are; None if there is none."""
     with _lock:
-        return _kept.get(session.get_bind().engine, {}).get(key)
+        return _kept.of(session).get(key)
 
 
 def remembered(session: Session, key: Hashable, stamp: Hashable | None, compute: Callable[[], T]) -> T:
@@ -33,7 +34,7 @@ def remembered(session: Session, key: Hashable, stamp: Hashable | None, compute:
     if stamp is None:
         return compute()
     with _lock:
-        entries = _kept.setdefault(session.get_bind().engine, {})
+        entries = _kept.of(session)
         known = entries.get(key)
     if known is not None and known[0] == stamp:
         result: T = known[1]

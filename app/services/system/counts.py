@@ -22,12 +22,11 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
-from weakref import WeakKeyDictionary
 
-from sqlalchemy import BindParameter, ColumnElement, Engine, Executable, Select, bindparam, func, select
+from sqlalchemy import BindParameter, ColumnElement, Executable, Select, bindparam, func, select
 from sqlalchemy.orm import Session
 
-from app.db import Generation, Judgment, Preference, Prompt, User
+from app.db import Generation, Judgment, Kept, Preference, Prompt, User, mine
 from app.db.settled import FAR, Settled
 from app.services.system import marks
 
@@ -213,8 +212,8 @@ class _RunningCounts:
 class _UndoneCounts:
     """Counts of the judgments that were undone, kept until another one is undone."""
 
-    def __init__(self, since: int, under: float) -> None:
-        self._counted = _by_kind(Judgment.undone_at.is_not(None), *_in_less_than(under))
+    def __init__(self, counted: Executable, since: int) -> None:
+        self._counted = counted
         self._since = since
         self._stamp: tuple[Any, ...] = ()
         self._kept: Counter[tuple[Any, ...]] = Counter()
@@ -228,24 +227,23 @@ class _UndoneCounts:
         return self._kept
 
 
-class _DatabaseCounts:
-    """The counts that one process keeps of one database."""
+class _Book:
+    """The counts that one process keeps of one project."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
-        self._begin("")
+        self._deletions: str | None = None
 
-    def _begin(self, deletions: str) -> None:
+    def bring_up_to_date(self, session: Session) -> None:
+        """Begin anew if rows were deleted since these were counted."""
+        if (deletions := marks.deletions(session)) == self._deletions:
+            return
         self._deletions = deletions
+        self._limits = mine(session, Judgment)
         self._judgments: dict[tuple[int, float], _RunningCounts] = {}
         self._undone: dict[tuple[int, float], _UndoneCounts] = {}
-        self.screens = _RunningCounts(_SCREENS, select(func.max(Generation.id)))
-        self.sources = _RunningCounts(_SOURCES, select(func.max(Prompt.id)))
-
-    def drop_deleted(self, deletions: str) -> None:
-        """Begin anew if rows were deleted since these were counted."""
-        if deletions != self._deletions:
-            self._begin(deletions)
+        self.screens = _RunningCounts(_SCREENS.where(*mine(session, Generation)), select(func.max(Generation.id)))
+        self.sources = _RunningCounts(_SOURCES.where(*mine(session, Prompt)), select(func.max(Prompt.id)))
 
     def made(self, since: int, under: float = 0.0) -> _RunningCounts:
         """Return the counts of the judgments with ids above `since`, of all or of those made in less than `under`."""
@@ -253,26 +251,25 @@ class _DatabaseCounts:
             self._judgments = {start: kept for start, kept in self._judgments.items() if not start[0]}
             self._undone = {start: kept for start, kept in self._undone.items() if not start[0]}
         if (since, under) not in self._judgments:
-            counted = _by_kind(Judgment.id <= _UP_TO, *_in_less_than(under))
+            counted = _by_kind(*self._limits, Judgment.id <= _UP_TO, *_in_less_than(under))
             self._judgments[since, under] = _RunningCounts(counted, _NEWEST_JUDGMENT, since)
         return self._judgments[since, under]
 
     def taken_back(self, since: int, under: float = 0.0) -> _UndoneCounts:
         """Return the counts of the undone ones among them."""
         if (since, under) not in self._undone:
-            self._undone[since, under] = _UndoneCounts(since, under)
+            counted = _by_kind(*self._limits, Judgment.undone_at.is_not(None), *_in_less_than(under))
+            self._undone[since, under] = _UndoneCounts(counted, since)
         return self._undone[since, under]
 
 
-_counts_by_engine: WeakKeyDictionary[Engine, _DatabaseCounts] = WeakKeyDictionary()
-_books_lock = threading.Lock()
+_books: Kept[_Book] = Kept(_Book)
 
 
 @contextmanager
-def _kept_counts(session: Session) -> Iterator[_DatabaseCounts]:
-    """Hold the counts that this process keeps of the session's database, none of them from before a deletion."""
-    with _books_lock:
-        book = _counts_by_engine.setdefault(session.get_bind().engine, _DatabaseCounts())
+def _kept_counts(session: Session) -> Iterator[_Book]:
+    """Hold the counts that this process keeps of the session's project, none of them from before a deletion."""
+    book = _books.of(session)
     with book.lock:
-        book.drop_deleted(marks.deletions(session))
+        book.bring_up_to_date(session)
         yield book

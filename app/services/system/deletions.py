@@ -24,6 +24,7 @@ from app.db import (
     TrainingRun,
     empty_log,
     now,
+    project_of,
 )
 from app.services.system import marks
 from app.words import N_, gettext
@@ -59,7 +60,8 @@ def delete_judgments(session: Session, judgment_ids: Sequence[int]) -> None:
     """Delete judgments with their pairs, and what was learned from them, in the running transaction."""
     if not judgment_ids:
         return
-    session.execute(insert(DeletedJudgment), [{"id": number, "deleted_at": now()} for number in judgment_ids])
+    of_each = {"project_id": project_of(session), "deleted_at": now()}
+    session.execute(insert(DeletedJudgment), [{"id": number, **of_each} for number in judgment_ids])
     session.execute(delete(Preference).where(Preference.judgment_id.in_(judgment_ids)), execution_options=_UNSEEN)
     session.execute(delete(Judgment).where(Judgment.id.in_(judgment_ids)), execution_options=_UNSEEN)
     _forget_learned(session, judgment_ids)

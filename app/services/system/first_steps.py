@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import exists, select
+from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
 
-from app.db import Candidate, Generation, Invitation, Judgment, Prompt, RunStatus, TrainingRun
+from app.db import Candidate, Generation, Invitation, Judgment, Prompt, RunStatus, TrainingRun, Version
 from app.services.system import counts
 from app.services.system.authorship import TYPED
 
@@ -61,11 +61,12 @@ def look(session: Session) -> FirstSteps:
         .limit(1)
         .scalar_subquery()
     )
+    first = select(func.min(Version.number)).scalar_subquery()
     by_later_version = (
         select(Judgment.id)
         .join(Generation, Generation.id == Judgment.generation_id)
         .join(Candidate, Candidate.generation_id == Generation.id)
-        .where(Judgment.undone_at.is_(None), Candidate.version_number > 1)
+        .where(Judgment.undone_at.is_(None), Candidate.version_number > first)
     )
     brought = exists().where(Prompt.source != TYPED)
     imported, version = session.execute(select(brought, made)).one()

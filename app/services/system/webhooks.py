@@ -21,7 +21,7 @@ from weakref import WeakKeyDictionary
 from sqlalchemy import Connection, RootTransaction, insert, select, update
 from sqlalchemy.orm import Session
 
-from app.db import Prebuilt, Webhook, WebhookDelivery, now, write_transaction
+from app.db import Prebuilt, Webhook, WebhookDelivery, now, slug_of, write_transaction
 from app.domain_errors import Conflict, Invalid, NotFound
 from app.services.system import audit, webhook_networks
 from app.services.system.webhook_networks import Network
@@ -51,10 +51,11 @@ _SUBSCRIBED = Prebuilt(
 _read: WeakKeyDictionary[RootTransaction, Sequence[Sequence[Any]]] = WeakKeyDictionary()
 
 
-def record(connection: Connection, event: str, data: Mapping[str, Any]) -> None:
+def record(connection: Connection, event: str, data: Mapping[str, Any], project: int | None) -> None:
     """Write one message to each webhook that subscribes to `event`, within the running transaction.
 
-    `data` is plain JSON; flush before, so that ids are known. Its fields, by event:
+    `data` is plain JSON; flush before, so that ids are known. Of another `project` than the first it names that, too,
+    as ``project``. Its fields, by event:
 
     - ``judgment.created``: ``id``, ``generation_id``, ``user_id``, ``verdict``, ``preferences`` (how many rows)
     - ``run.finished``: ``id``, ``method``, ``status``, ``parent_version``, ``produced_version``, ``error``, ``note``
@@ -64,7 +65,8 @@ def record(connection: Connection, event: str, data: Mapping[str, Any]) -> None:
     assert event in EVENTS, event
     wanting = [number for number, events in _subscribed(connection) if event in events]
     if wanting:
-        moment = now()
+        moment, slug = now(), slug_of(connection, project)
+        data = data if slug is None else {**data, "project": slug}
         connection.execute(insert(WebhookDelivery), [_message(number, event, data, moment) for number in wanting])
 
 

@@ -17,7 +17,7 @@ import time
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.db import ACTIVE_STATUSES, TrainingRun, Version, write_transaction
+from app.db import ACTIVE_STATUSES, TrainingRun, Version, everything, within, write_transaction
 from app.services.training.reward import heads
 from app.services.versions import forgetting, learned, versions
 from models.model_errors import ModelError, StoreAway
@@ -58,12 +58,13 @@ class Leftovers:
 
         Such a version does not serve; a person may promote or delete it. Raises StoreAway; the next look lists again.
         """
-        happened = _happened(session)
-        if happened == self._listed and time.monotonic() < self._listed_at + LIST_SECONDS:
-            return
-        self._listed = ()
-        self._record_found(session, self._store.numbers())
-        self._listed, self._listed_at = happened, time.monotonic()
+        with everything(session):
+            happened = _happened(session)
+            if happened == self._listed and time.monotonic() < self._listed_at + LIST_SECONDS:
+                return
+            self._listed = ()
+            self._record_found(session, self._store.numbers())
+            self._listed, self._listed_at = happened, time.monotonic()
 
     def _record_found(self, session: Session, published: list[int]) -> None:
         known = set(session.scalars(select(Version.number)))
@@ -90,7 +91,8 @@ class Leftovers:
             session.refresh(run, with_for_update=True)
             if run.active or session.get(Version, manifest.number) is not None:
                 return
-            record(session, manifest, self._store.location(manifest.number), head, run)
+            with within(session, run.project_id):
+                record(session, manifest, self._store.location(manifest.number), head, run)
             found = f"Version {manifest.number}, published by a worker that died, was found and recorded."
             run.log = f"{run.log}\n{found}".lstrip()
         log.warning("Run %d: %s", run.id, found)

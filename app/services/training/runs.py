@@ -3,11 +3,13 @@
 The row is written and committed before anything is enqueued, so a lost queue loses nothing: a run that no worker works
 on is found (app/runtime/rescue.py) and enqueued again, or failed with the reason. A worker owns a run by its attempt
 number. One that was given up for dead and comes back goes on, unless another has taken the run; then its number no
-longer counts. Waiting runs form a queue in the order of their ids, and only the first of them is ever enqueued.
+longer counts. Waiting runs form a queue in the order of their ids, and only the first of them is ever enqueued. It is
+one queue for all projects, since the workers are those of the whole studio; pages show a project's own runs.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,7 +19,18 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from app.db import ACTIVE_STATUSES, RunMetric, RunStatus, TrainingRun, now, write_transaction
+from app.db import (
+    ACTIVE_STATUSES,
+    FIRST,
+    RunMetric,
+    RunStatus,
+    TrainingRun,
+    everything,
+    now,
+    project_of,
+    within,
+    write_transaction,
+)
 from app.domain_errors import Conflict, Invalid, NotFound
 from app.schemas.kinds import LARGEST_ID
 from app.services.system import audit, webhooks
@@ -65,17 +78,21 @@ def last_id(session: Session) -> int:
 
 
 def queue(session: Session) -> list[TrainingRun]:
-    """Return the runs that wait or work, in the order in which they are carried out."""
+    """Return the runs that wait or work, in the order in which they are carried out: those that the session sees."""
     active = select(TrainingRun).where(TrainingRun.status.in_(ACTIVE_STATUSES))
     return list(session.scalars(active.order_by(TrainingRun.id)))
 
 
+def places(session: Session) -> dict[int, int]:
+    """Return how many runs of the studio are before each that waits or works, by its id."""
+    active = select(TrainingRun.id).where(TrainingRun.status.in_(ACTIVE_STATUSES)).order_by(TrainingRun.id)
+    with everything(session):
+        return {run_id: place for place, run_id in enumerate(session.scalars(active))}
+
+
 def position(session: Session, run: TrainingRun) -> int | None:
-    """Count the runs before one that has not ended; None if it has ended."""
-    if not run.active:
-        return None
-    before = select(func.count(TrainingRun.id)).where(TrainingRun.status.in_(ACTIVE_STATUSES), TrainingRun.id < run.id)
-    return session.scalar(before) or 0
+    """Count the runs of the studio before one that has not ended; None if it has ended."""
+    return places(session).get(run.id, 0) if run.active else None
 
 
 def request(
@@ -95,7 +112,7 @@ def request(
     begins by itself has an `occasion`, and raises Conflict if another run was requested after that arose.
     """
     request = RunRequest(method_named(method), dict(config), selection, parent_version)
-    known = _active_run(session, request.digest)
+    known = _active_run(session, wish_of(session, request.digest))
     if known is not None:
         return known, False
     # Counting can take a while, so it is done outside the transaction: others can write meanwhile.
@@ -129,7 +146,7 @@ def add(
 
     `make` is called in the transaction that adds the run, and returns the row with the columns special to the method.
     """
-    digest = request.digest
+    digest = wish_of(session, request.digest)
     try:
         with write_transaction(session):
             known = _active_run(session, digest)
@@ -154,11 +171,18 @@ def add(
         return winner, False
 
 
+def wish_of(session: Session, digest: str) -> str:
+    """Return the hash of a request in the session's project; in the first one it is that of the request alone."""
+    project = project_of(session)
+    return digest if project == FIRST else hashlib.sha256(f"{project} {digest}".encode()).hexdigest()
+
+
 def hand_out_next(session: Session, enqueue: Enqueue) -> None:
-    """Enqueue the first run of the queue, unless it works already or was enqueued before."""
-    first = next(iter(queue(session)), None)
-    if first is not None and first.status == RunStatus.QUEUED and first.job_id is None:
-        hand_out(session, first.id, enqueue)
+    """Enqueue the first run of the studio's queue, unless it works already or was enqueued before."""
+    with everything(session):
+        first = next(iter(queue(session)), None)
+        if first is not None and first.status == RunStatus.QUEUED and first.job_id is None:
+            hand_out(session, first.id, enqueue)
 
 
 def hand_out(session: Session, run_id: int, enqueue: Enqueue) -> None:
@@ -204,7 +228,7 @@ def claim(session: Session, run_id: int) -> int | None:
     """Take the first run of the queue to work on it; returns the attempt number that owns it now.
 
     Returns None if that run does not wait or is not the first. If the request named no parent version, it is the
-    version that is live now.
+    version that is live now in its project. The session sees all projects.
     """
     with write_transaction(session):
         _lock_row(session, run_id)
@@ -213,7 +237,8 @@ def claim(session: Session, run_id: int) -> int | None:
         if run is None or run.id != run_id or any(one.status == RunStatus.RUNNING for one in waiting):
             return None
         if run.parent_version is None and run.method in setting_labels.METHODS:
-            run.parent_version = versions.serving_number(session)
+            with within(session, run.project_id):
+                run.parent_version = versions.serving_number(session)
         run.status, run.stage, run.attempts = RunStatus.RUNNING, "starting", run.attempts + 1
         run.step = run.total_steps = 0
         run.stage_starts, run.checkpoints = [], []
@@ -299,7 +324,8 @@ def give_up_or_retry(session: Session, run: TrainingRun, heard: datetime | None,
 def _end(session: Session, run: TrainingRun, status: RunStatus, error: str | None) -> None:
     run.status, run.stage, run.error, run.finished_at, run.wish = status, str(status), error, now(), None
     told = ("id", "method", "status", "parent_version", "produced_version", "error", "note")
-    webhooks.record(session.connection(), webhooks.RUN_FINISHED, {name: getattr(run, name) for name in told})
+    finished = {name: getattr(run, name) for name in told}
+    webhooks.record(session.connection(), webhooks.RUN_FINISHED, finished, run.project_id)
     if status != RunStatus.SUCCEEDED:
         _end_next(session, run, status)
 

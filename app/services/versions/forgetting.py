@@ -21,10 +21,13 @@ from app.db import (
     Generation,
     Judgment,
     LabelledPair,
+    Project,
     Prompt,
     TrainingRun,
     User,
     Version,
+    everything,
+    project_of,
 )
 from app.domain_errors import Invalid, NotFound
 from app.services.system.authorship import typed_by, written_by
@@ -136,7 +139,25 @@ def of_run(session: Session, run: TrainingRun) -> Forgotten | None:
 
 
 def learners(session: Session, meant: Forgotten) -> list[Learner]:
-    """Return the versions that learned from it, the oldest first."""
+    """Return the versions that learned from it, the oldest first.
+
+    A project's first version may be a copy of one of another project, which is looked at for it.
+    """
+    project = project_of(session)
+    with everything(session):
+        found = _learners(session, meant)
+    return [one for one in found if project in (one.version.project_id, None)]
+
+
+def elsewhere(session: Session, meant: Forgotten) -> list[str]:
+    """Return the slugs of the other projects whose versions learned from it: it is to be forgotten there, too."""
+    project = project_of(session)
+    with everything(session):
+        others = {one.version.project_id for one in _learners(session, meant)} - {project}
+    return list(session.scalars(select(Project.slug).where(Project.id.in_(others)).order_by(Project.id)))
+
+
+def _learners(session: Session, meant: Forgotten) -> list[Learner]:
     ids, pairs = _judgments(session, meant), _labelled(session, meant)
     found: dict[int | None, Learner] = {}
     every = session.execute(

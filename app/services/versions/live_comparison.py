@@ -1,4 +1,4 @@
-"""Live comparisons as the database knows them: at most one runs, and what begins and ends one.
+"""Live comparisons as the database knows them: at most one runs in a project, and what begins and ends one.
 
 Every move of the alias that the clicks did not decide ends it, and so does a version that is published meanwhile. All
 that changes a comparison holds the alias first, so that no two transactions wait for each other.
@@ -6,10 +6,21 @@ that changes a comparison holds the alias first, so that no two transactions wai
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.db import SERVING, Alias, ComparisonOutcome, ComparisonState, LiveComparison, now, write_transaction
+from app.db import (
+    Alias,
+    ComparisonOutcome,
+    ComparisonState,
+    LiveComparison,
+    everything,
+    now,
+    serving_alias,
+    write_transaction,
+)
 from app.domain_errors import Conflict, NotFound
 from app.services.system import audit, webhooks
 from app.services.versions.live_comparison_clicks import clicks
@@ -49,6 +60,13 @@ def latest(session: Session, number: int | None = None) -> LiveComparison | None
     return session.scalar(query)
 
 
+def projects_that_compare(session: Session) -> Sequence[int]:
+    """Return the ids of the projects in which a comparison is under way."""
+    compared = select(LiveComparison.project_id).where(LiveComparison.state == ComparisonState.RUNNING)
+    with everything(session):
+        return session.scalars(compared.order_by(LiveComparison.project_id)).all()
+
+
 def begin(session: Session, *, old: int, new: int, serving: int) -> LiveComparison:
     """Begin a comparison within the running transaction, in which one of the two serves; one that runs ends."""
     end_running(session, f"Version {new} was published meanwhile.")
@@ -85,7 +103,7 @@ def decide(session: Session, comparison: LiveComparison, outcome: ComparisonOutc
 def stop(session: Session, number: int, by: int, reason: str) -> LiveComparison:
     """End a comparison by hand, so that what serves stays; raises NotFound, or Conflict if it has ended."""
     with write_transaction(session):
-        session.get(Alias, SERVING, with_for_update=True)
+        session.get(Alias, serving_alias(session), with_for_update=True)
         if get(session, number) is not running(session, locked=True):
             raise Conflict(gettext("Comparison %(number)s has ended already.", number=number))
         comparison = end_running(session, reason, by)
@@ -117,7 +135,7 @@ def _finish(
     audit.record(session, by, f"comparison.{state}", _subject(comparison), **said)
     versions = {"old": comparison.old_number, "new": comparison.new_number}
     finished = {"id": comparison.id, **versions, "state": str(state), **said, "by": by}
-    webhooks.record(session.connection(), webhooks.COMPARISON_FINISHED, finished)
+    webhooks.record(session.connection(), webhooks.COMPARISON_FINISHED, finished, comparison.project_id)
 
 
 def _subject(comparison: LiveComparison) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from sqlalchemy.orm import Session
 
-from app.db import SERVING, Alias, ComparisonOutcome, LiveComparison, write_transaction
+from app.db import Alias, ComparisonOutcome, LiveComparison, serving_alias, write_transaction
 from app.services.versions import live_comparison, versions
 from app.services.versions.live_comparison_clicks import clicks, thresholds
 from models.sequential import Click, curve, verdict
@@ -26,7 +26,7 @@ def look(session: Session) -> LiveComparison | None:
     if comparison is None or outcome(comparison, clicks(session, comparison)) is None:
         return None
     with write_transaction(session):
-        session.get(Alias, SERVING, with_for_update=True)
+        session.get(Alias, serving_alias(session), with_for_update=True)
         comparison = live_comparison.running(session, locked=True)
         if comparison is None:
             return None

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.db import SERVING, AuditEvent, User
+from app.db import AuditEvent, User, serving_alias
 
 _MOST_MOVES = 500
 _NARROWEST = 0.5
@@ -62,7 +62,7 @@ def periods(session: Session, number: int | None = None) -> list[Period]:
     moves = session.execute(
         select(AuditEvent, User)
         .join(User, User.id == AuditEvent.user_id, isouter=True)
-        .where(AuditEvent.action == "alias.moved", AuditEvent.subject == SERVING)
+        .where(AuditEvent.action == "alias.moved", AuditEvent.subject == serving_alias(session))
         .order_by(AuditEvent.id.desc())
         .limit(_MOST_MOVES)
     )

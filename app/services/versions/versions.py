@@ -14,8 +14,10 @@ from app.db import (
     AuditEvent,
     TrainingRun,
     Version,
+    everything,
     insert_new,
     now,
+    serving_alias,
     write_transaction,
 )
 from app.domain_errors import Conflict, Invalid, NotFound
@@ -30,7 +32,7 @@ LONGEST_NOTE = 2000
 
 def serving_number(session: Session) -> int | None:
     """Return the number of the live version, or None before the first one is published."""
-    return session.scalar(select(Alias.version_number).where(Alias.name == SERVING))
+    return session.scalar(select(Alias.version_number).where(Alias.name == serving_alias(session)))
 
 
 def all_versions(session: Session) -> list[Version]:
@@ -61,7 +63,8 @@ def usable(session: Session, number: int, *, locked: bool = False) -> Version:
 
 def highest_number(session: Session) -> int:
     """Return the highest number in the database, 0 if there is none."""
-    return session.scalar(select(func.max(Version.number))) or 0
+    with everything(session):
+        return session.scalar(select(func.max(Version.number))) or 0
 
 
 def next_number(sessions: sessionmaker[Session]) -> int:
@@ -78,7 +81,8 @@ def record_version(session: Session, manifest: Manifest, location: str) -> Versi
     known = session.get(Version, manifest.number)
     if known is not None:
         return known
-    parent = manifest.parent and session.get(Version, manifest.parent)
+    with everything(session):  # the first version of a project may be a copy of another one's
+        parent = manifest.parent and session.get(Version, manifest.parent)
     another = session.scalar(select(Version.number).where(Version.run_id == manifest.run_id))
     row = {
         "number": manifest.number,
@@ -99,17 +103,24 @@ def point_serving_at(session: Session, number: int, by: int | None) -> bool:
 
     A live comparison that is under way ends with it, since another version serves than when it began.
     """
-    first = bool(insert_new(session, Alias, [{"name": SERVING, "version_number": number}], Alias.name))
+    first = bool(
+        insert_new(
+            session,
+            Alias,
+            [{"name": serving_alias(session), "version_number": number}],
+            Alias.name,
+        )
+    )
     # Held until the running transaction ends: who moves it next then reads where it was moved to.
-    alias = session.get_one(Alias, SERVING, with_for_update=True, populate_existing=True)
+    alias = session.get_one(Alias, serving_alias(session), with_for_update=True, populate_existing=True)
     if not first and alias.version_number == number:
         return False
     before = None if first else alias.version_number
     if not first:
         alias.version_number, alias.moves, alias.moved_at = number, alias.moves + 1, now()
-    audit.record(session, by, "alias.moved", SERVING, before=before, after=number)
+    audit.record(session, by, "alias.moved", serving_alias(session), before=before, after=number)
     moved = {"alias": SERVING, "before": before, "after": number, "by": by}
-    webhooks.record(session.connection(), webhooks.ALIAS_MOVED, moved)
+    webhooks.record(session.connection(), webhooks.ALIAS_MOVED, moved, alias.project_id)
     how = "was published meanwhile and is live" if by is None else "was made live by hand"
     live_comparison.end_running(session, f"Version {number} {how}.", by)
     return True
@@ -119,7 +130,7 @@ def served_before(session: Session) -> list[int]:
     """Return the versions that served and still have their files, the latest first."""
     moves = session.scalars(
         select(AuditEvent.details)
-        .where(AuditEvent.action == "alias.moved", AuditEvent.subject == SERVING)
+        .where(AuditEvent.action == "alias.moved", AuditEvent.subject == serving_alias(session))
         .order_by(AuditEvent.id.desc())
         .limit(100)
     )
@@ -133,7 +144,7 @@ def chosen_since(session: Session, moment: datetime) -> int | None:
         select(AuditEvent)
         .where(
             AuditEvent.action == "alias.moved",
-            AuditEvent.subject == SERVING,
+            AuditEvent.subject == serving_alias(session),
             AuditEvent.user_id.is_not(None),
             AuditEvent.created_at > moment,
         )

@@ -13,7 +13,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from flask import Flask
 from flask_migrate import downgrade, upgrade
-from sqlalchemy import CheckConstraint, Engine, create_engine, inspect, select, text
+from sqlalchemy import CheckConstraint, Connection, Engine, create_engine, inspect, select, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
@@ -50,6 +50,8 @@ TABLES = {
     "organisation_accounts",
     "password_resets",
     "preferences",
+    "project_members",
+    "projects",
     "prompts",
     "recovery_codes",
     "reservations",
@@ -199,6 +201,60 @@ def test_a_table_that_others_refer_to_is_changed_without_losing_a_row(empty_app:
     with engine.connect() as connection:
         assert connection.execute(text("SELECT id, log FROM training_runs")).all() == [(1, "kept")]
         assert connection.execute(text("SELECT run_id FROM run_metrics")).scalars().all() == [1]
+
+
+OF_PROJECTS = ("aliases", "deleted_judgments", "generations", "judgments", "prompts", "training_runs", "versions")
+
+
+def test_all_that_a_studio_has_becomes_its_first_project_and_nothing_is_lost(empty_app: Flask, engine: Engine) -> None:
+    with empty_app.app_context():
+        upgrade(revision="6d2b90f7e41a")
+    run = RUN.replace("created_at)", "created_at, selection, key, deaths, furthest)")
+    run = run.replace("'2026-01-01')", "'2026-01-01', '{{}}', 'a key', 0, 0)")
+    with engine.begin() as connection:
+        for statement in FIRST:
+            connection.execute(text(statement))
+        for number in (1, 2):
+            for statement in SCREEN:
+                connection.execute(text(statement.format(id=number, version=1, key=f"'key {number}'")))
+        connection.execute(text(run.format(id=1, parent=1, status="succeeded")))
+        connection.execute(
+            text("INSERT INTO aliases (name, version_number, moves, moved_at) VALUES ('serving', 1, 1, '2026-01-01')")
+        )
+        connection.execute(text("INSERT INTO deleted_judgments (id, deleted_at) VALUES (9, '2026-01-01')"))
+        before = _content(connection)
+    with empty_app.app_context():
+        upgrade()
+    with engine.connect() as connection:
+        assert _content(connection) == before
+        for table in (
+            "aliases",
+            "deleted_judgments",
+            "generations",
+            "judgments",
+            "prompts",
+            "training_runs",
+            "versions",
+        ):
+            found = set(connection.execute(text(f"SELECT project_id FROM {table}")).scalars())
+            assert found == {1}, table
+        assert connection.execute(text("SELECT id, slug, instruction FROM projects")).all() == [(1, "first", "")]
+    with empty_app.app_context():
+        downgrade(revision="6d2b90f7e41a")
+    with engine.connect() as connection:
+        assert _content(connection) == before
+
+
+def _content(connection: Connection) -> dict[str, list[str]]:
+    """Every row of every table, without what says which project it is of."""
+    found = {}
+    for table in sorted(
+        set(inspect(connection).get_table_names()) - {"alembic_version", "projects", "sqlite_sequence"}
+    ):
+        names = [one["name"] for one in inspect(connection).get_columns(table) if one["name"] != "project_id"]
+        rows = connection.execute(text(f"SELECT {', '.join(sorted(names))} FROM {table}"))
+        found[table] = sorted(map(repr, rows))
+    return found
 
 
 def test_going_back_takes_what_no_version_wrote_and_nothing_else(empty_app: Flask, engine: Engine) -> None:

@@ -7,7 +7,7 @@ import re
 import pytest
 from flask import Flask
 
-from app.access import PUBLIC
+from app.entrance.endpoints import PUBLIC
 from app.routes.chapters import CHAPTERS, chapter_of
 from app.services.system.documents import library
 from tests.studio import Person

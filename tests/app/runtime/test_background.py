@@ -151,6 +151,8 @@ def test_a_thread_outlives_what_nobody_foresaw(
     app: Flask, version_1: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     looks = {"verdict": 0, "rescue": 0}
+    with parts(app).sessions() as session:
+        factories.comparison(session, new_number=1, old_number=1, serving_number=1)
 
     def failing(name: str) -> Callable[..., None]:
         def look(*_: object) -> None:

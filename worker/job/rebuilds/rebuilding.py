@@ -80,6 +80,7 @@ def prepare(studio: Studio, number: int) -> Again:
             run.id,
             run.key,
             run.attempts,
+            project=run.project_id,
             method=manifest.method,
             parent=parent.number,
             config=manifest.config,

@@ -7,12 +7,13 @@ from dataclasses import asdict
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from flask import flash, redirect, render_template, request, session, url_for
+from flask import flash, redirect, render_template, session, url_for
 from flask.typing import ResponseReturnValue
 
 from app.context import mellow
 from app.db import Role, User
 from app.domain_errors import Forbidden
+from app.entrance import project_path
 from app.extensions import db
 from app.routes.people.signing_in import let_in
 from app.services.people.authentication import organisation_accounts, second_factor
@@ -90,7 +91,7 @@ def _unexpired(name: str) -> dict[str, Any] | None:
 
 def _own_page(target: str | None) -> str | None:
     """Return `target` if it is a path of this site, else None, so that signing in never leads elsewhere."""
-    if not target or not target.startswith(f"{request.script_root}/") or target.startswith(("//", "/\\")):
+    if not target or not target.startswith(f"{project_path.studio_root()}/") or target.startswith(("//", "/\\")):
         return None
     parts = urlsplit(target)
     return None if parts.scheme or parts.netloc else target

@@ -11,6 +11,7 @@ from flask_login import current_user
 from app.config import Organisation
 from app.context import mellow
 from app.domain_errors import DomainError, NotFound
+from app.entrance import project_path
 from app.extensions import db
 from app.routes.people.authentication import entering, provider
 from app.services.people.authentication import organisation_accounts
@@ -30,7 +31,7 @@ def leave() -> ResponseReturnValue:
     if current_user.is_authenticated:
         return redirect(url_for("annotate.home"))
     try:
-        response = provider.send_there(organisation, url_for("organisation.back", _external=True))
+        response = provider.send_there(organisation, project_path.link("organisation.back"))
     except DomainError as refusal:
         return _refused(refusal)
     session[_WANTED] = request.args.get("next")

@@ -70,7 +70,8 @@ def archive(
         text = card(kept.title, kept.about, columns, Figures(count, num_bytes, table.seek(0, io.SEEK_END)))
         table.seek(0)
         sha256 = hashlib.file_digest(cast(Any, table), "sha256").hexdigest()
-        said = manifest.manifest(redactor, standing, sha256, file=_FILE, contents=contents, pseudonyms=True)
+        what = {"file": _FILE, "project": manifest.slug(session), "contents": contents, "pseudonyms": True}
+        said = manifest.manifest(redactor, standing, sha256, **what)
         table.seek(0)
         return _zipped({"README.md": text, manifest.MANIFEST: manifest.as_text(said)}, table)
 

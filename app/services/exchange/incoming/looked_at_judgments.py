@@ -28,10 +28,11 @@ class LookedAtJudgments:
 
     def add(self, batch: Sequence[JudgedRow]) -> None:
         """Count the judgments that a batch of the import would take over."""
-        usable = [row for row in imported_judgments.uncontradicted(self.session, batch, self.report) if self._fits(row)]
-        here = imported_judgments.known_keys(self.session, usable)
+        here = imported_judgments.of_project(self.session, batch)
+        usable = [row for row in imported_judgments.uncontradicted(self.session, here, self.report) if self._fits(row)]
+        known = imported_judgments.known_keys(self.session, usable)
         new = {
-            row.key: Said.by_row(row) for row in reversed(usable) if row.key not in here and row.key not in self._new
+            row.key: Said.by_row(row) for row in reversed(usable) if row.key not in known and row.key not in self._new
         }
         self._new |= new
         self.number += len(usable)

@@ -12,9 +12,10 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import IO, Any, cast
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.db import now
+from app.db import Project, now, project_of
 from app.services.exchange import exports
 from app.services.exchange.judgment_search import JudgmentFilter
 from app.services.exchange.judgment_table import Written
@@ -27,17 +28,19 @@ MANIFEST = "manifest.json"
 
 @dataclass(frozen=True)
 class ExportPlan:
-    """Names what is exported, and how."""
+    """Names what is exported, and how; `project` is what the file calls it, None for the first one."""
 
     format_name: str
     wanted: JudgmentFilter
     pseudonyms: bool
     choices: Choices
+    project: str | None = None
 
     @property
     def file_name(self) -> str:
         """The name of the file with the rows."""
-        return f"mellow-preferences-{self.format_name}.{exports.FORMATS[self.format_name].extension}"
+        whose = f"{self.project}-" if self.project else ""
+        return f"mellow-{whose}preferences-{self.format_name}.{exports.FORMATS[self.format_name].extension}"
 
 
 class Export:
@@ -58,7 +61,12 @@ class Export:
     def manifest(self) -> dict[str, Any]:
         """Return the manifest, once all of the content was read."""
         plan = self._plan
-        what = {"file": plan.file_name, "format": plan.format_name, "pseudonyms": plan.pseudonyms}
+        what = {
+            "file": plan.file_name,
+            "project": slug(self._session),
+            "format": plan.format_name,
+            "pseudonyms": plan.pseudonyms,
+        }
         return manifest(self._redactor, plan.wanted, self._sha256.hexdigest(), **what)
 
     def zipped(self) -> Iterator[bytes]:
@@ -73,6 +81,11 @@ class Export:
                     yield written.take()
             archive.writestr(zipfile.ZipInfo(MANIFEST), as_text(self.manifest()))
         yield written.take()
+
+
+def slug(session: Session) -> str:
+    """Return what addresses call the session's project."""
+    return session.scalars(select(Project.slug).where(Project.id == project_of(session))).one()
 
 
 def manifest(redactor: Redactor, wanted: JudgmentFilter, sha256: str, **what: Any) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import IO, cast
 
 from sqlalchemy.orm import Session
 
-from app.db import Judgment, User, now
+from app.db import Judgment, User, everything, now
 from app.domain_errors import NotFound
 from app.services.exchange.judgment_table import Written
 from app.services.exchange.personal import rows
@@ -29,13 +29,14 @@ def of_account(session: Session, user_id: int) -> Iterator[bytes]:
     if user is None:
         raise NotFound(gettext("There is no user %(id)s.", id=user_id))
     files = ((kind.name, f"{kind.about} {_deleted(kind.on_deletion)}", kind.read(session, user_id)) for kind in KINDS)
-    return _pieces(user.email, files)
+    return _of_all_projects(session, _pieces(user.email, files))
 
 
 def of_imported(session: Session, name: str) -> Iterator[bytes]:
     """Yield the zip of a person whom imported files name."""
     said = f"Every judgment that names them. {_deleted('They go, or stay under a pseudonym.')}"
-    return _pieces(name, [("judgments", said, rows.judgments(session, Judgment.annotator == name))])
+    lines = rows.judgments(session, Judgment.annotator == name)
+    return _of_all_projects(session, _pieces(name, [("judgments", said, lines)]))
 
 
 def headers(name: str) -> dict[str, str]:
@@ -45,6 +46,11 @@ def headers(name: str) -> dict[str, str]:
         "Content-Disposition": f'attachment; filename="mellow-{name}.zip"',
         "Cache-Control": "no-store",
     }
+
+
+def _of_all_projects(session: Session, pieces: Iterator[bytes]) -> Iterator[bytes]:
+    with everything(session):
+        yield from pieces
 
 
 def _deleted(what: str) -> str:

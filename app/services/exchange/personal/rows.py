@@ -23,6 +23,7 @@ from app.db import (
     Judgment,
     OrganisationAccount,
     PasswordReset,
+    ProjectMember,
     Prompt,
     RecoveryCode,
     Reservation,
@@ -207,6 +208,13 @@ KINDS = (
         "They go.",
         (OrganisationAccount.user_id,),
         _plain(OrganisationAccount.user_id),
+    ),
+    Kind(
+        "project_members",
+        "Roles in projects.",
+        "They go.",
+        (ProjectMember.user_id,),
+        _plain(ProjectMember.user_id),
     ),
     Kind(
         "judgments",

@@ -9,10 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Table, inspect, select
+from sqlalchemy import Connection, Table, delete, inspect, select
 from sqlalchemy.orm import Session
 
-from app.db import Base
+from app.db import Base, Project
 from app.domain_errors import Conflict
 from app.services.system import audit
 from app.services.system.databases.contents import REFERS_TO_ITSELF, TABLES, Contents, batches, contents, refer, write
@@ -20,6 +20,8 @@ from app.services.system.databases.holding import held
 from app.services.system.databases.numbering import continue_after, last_number
 
 _KNOWN = {*Base.metadata.tables, "alembic_version"}
+_FIRST = Project.__tablename__
+"""The table of which a new database has a row already, which that of the source takes the place of."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ def _check_known(reading: Connection) -> None:
 
 def _check_empty(writing: Connection) -> None:
     for table in TABLES:
-        if writing.execute(select(1).select_from(table).limit(1)).scalar():
+        if table.name != _FIRST and writing.execute(select(1).select_from(table).limit(1)).scalar():
             raise Conflict(f"The target is not empty: {table.name} has rows. Copy into a new database.")
 
 
@@ -67,6 +69,8 @@ def _copy_table(reading: Connection, writing: Connection, table: Table, tell: Ca
     counted = Contents()
     referring: list[dict[str, Any]] = []
     later = REFERS_TO_ITSELF.get(table.name, ())
+    if table.name == _FIRST:
+        writing.execute(delete(table))
     for rows in batches(reading, table):
         values = []
         for row in rows:

@@ -92,7 +92,10 @@ def _stopped_by(session: Session, begun: TrainingRun) -> bool:
     """Return whether a run that began by itself failed, and nobody has acted since."""
     if begun.status != RunStatus.FAILED or begun.finished_at is None:
         return False
-    saved = exists().where(StudioSetting.name == "retrain_by_itself", StudioSetting.changed_at > begun.finished_at)
+    saved = exists().where(
+        StudioSetting.name == studio_settings.row_name(session, "retrain_by_itself"),
+        StudioSetting.changed_at > begun.finished_at,
+    )
     better = exists().where(TrainingRun.id > begun.id, TrainingRun.status == RunStatus.SUCCEEDED)
     return not session.scalar(select(saved | better))
 

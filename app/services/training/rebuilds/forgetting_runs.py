@@ -249,7 +249,7 @@ def _run(row: Forgetting, step: Step, by: int, base: int | None) -> TrainingRun:
         requested_by=by,
         forgetting_id=row.id,
         rebuilds=step.version.number,
-        wish=hashlib.sha256(wish.encode()).hexdigest(),
+        wish=hashlib.sha256(wish.encode()).hexdigest(),  # of its version, which no other project has
     )
 
 

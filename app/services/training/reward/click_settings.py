@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from app.db import SERVING, Alias, LiveComparison, write_transaction
+from app.db import Alias, LiveComparison, serving_alias, write_transaction
 from app.services.prompts import studio_settings
 from app.services.versions import live_comparison
 
@@ -19,7 +19,7 @@ def change(session: Session, by: int, values: Mapping[str, Any]) -> LiveComparis
     """
     studio_settings.check(values)
     with write_transaction(session):
-        session.get(Alias, SERVING, with_for_update=True)
+        session.get(Alias, serving_alias(session), with_for_update=True)
         studio_settings.store(session, by, values)
         if values.get("compare_live", True):
             return None

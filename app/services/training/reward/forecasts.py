@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.db import SERVING, Alias, RewardHead, RunStatus, TrainingRun, Version
+from app.db import Alias, RewardHead, RunStatus, TrainingRun, Version, serving_alias
 from app.services.system.cache import remembered
 from app.services.training.reward import heads, judged
 from app.words import gettext
@@ -44,7 +44,7 @@ class Known:
 
 def known(session: Session) -> Known:
     """Return what is known of a retraining on all clicks from the live version."""
-    serving = session.scalar(select(Alias.version_number).where(Alias.name == SERVING))
+    serving = session.scalar(select(Alias.version_number).where(Alias.name == serving_alias(session)))
     ended = session.scalar(
         select(TrainingRun.id).where(TrainingRun.status == RunStatus.SUCCEEDED).order_by(TrainingRun.id.desc()).limit(1)
     )

@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 from sqlalchemy import delete, exists, or_, select, update
 from sqlalchemy.orm import Session
 
-from app.db import SERVING, Alias, DrawnPool, Generation, Judgment, RewardHead, write_transaction
+from app.db import Alias, DrawnPool, Generation, Judgment, RewardHead, serving_alias, write_transaction
 from app.services.prompts import studio_settings
 from app.services.training.reward import judged, judgment_weights
 from app.services.training.reward.judged import Marker, Measure
@@ -120,7 +120,7 @@ class Heads:
             return True
         if now == (latest.last_judgment_id, latest.undone, latest.deleted):
             return False
-        since = select(Alias.moved_at).where(Alias.name == SERVING).scalar_subquery()
+        since = select(Alias.moved_at).where(Alias.name == serving_alias(session)).scalar_subquery()
         # An imported judgment has the time at which it was made elsewhere; its screen came to be with the import.
         made = select(Judgment.id).join(Generation, Generation.id == Judgment.generation_id)
         made = made.where(

@@ -34,9 +34,10 @@ def exported(url: str) -> dict[str, bytes]:
 
 
 def counts(url: str) -> dict[str, int]:
-    """The number of rows of each table."""
+    """The number of rows of each table, but for the first project, which every database has."""
     with opened(url) as session:
-        return {table.name: session.scalar(select(func.count()).select_from(table)) or 0 for table in TABLES}
+        found = {table.name: session.scalar(select(func.count()).select_from(table)) or 0 for table in TABLES}
+        return found | {"projects": found["projects"] - 1}
 
 
 def say_nothing(_table: Copied) -> None:

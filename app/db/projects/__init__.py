@@ -1,0 +1,1 @@
+"""The tables of projects, and what makes a row belong to one."""

@@ -1,0 +1,39 @@
+"""The table of who may do what in which project."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import CheckConstraint, ForeignKey, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.db.base import Base, now
+
+
+class ProjectRole(StrEnum):
+    """Roles in a project: annotators judge, reviewers also decide where they disagree, admins do all of the project.
+
+    `NONE` keeps somebody out of the first project, whose annotators need no row.
+    """
+
+    ANNOTATOR = "annotator"
+    REVIEWER = "reviewer"
+    ADMIN = "admin"
+    NONE = "none"
+
+
+class ProjectMember(Base):
+    """A person's role in a project.
+
+    Without a row a person is an annotator of the first project, as the release before knows no rows, and nothing in the
+    others. Admins of the studio are admins of every project, whatever their rows say.
+    """
+
+    __tablename__ = "project_members"
+    __table_args__ = (CheckConstraint("role IN ('annotator', 'reviewer', 'admin', 'none')", name="role"),)
+
+    project_id: Mapped[int] = mapped_column(ForeignKey("projects.id"), primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), primary_key=True, index=True)
+    role: Mapped[str] = mapped_column(String(16))
+    created_at: Mapped[datetime] = mapped_column(default=now)

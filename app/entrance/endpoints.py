@@ -1,0 +1,176 @@
+"""Endpoints by who may call them. One that is not listed is for admins of the studio, so forgetting one opens none."""
+
+from __future__ import annotations
+
+PUBLIC = frozenset(
+    {
+        "static",
+        "bootstrap.static",
+        "typeface.file",
+        "script_words.file",
+        "uplot.static",
+        "auth.sign_in",
+        "auth.setup",
+        "factors.code",
+        "organisation.leave",
+        "organisation.back",
+        "join.page",
+        "reset.page",
+        "health.healthz",
+        "health.readyz",
+        "health.metrics",
+        "openapi.document",
+    }
+)
+PERSONAL = frozenset(
+    {
+        "auth.sign_out",
+        "auth.account",
+        "auth.export",
+        "auth.new_token",
+        "auth.revoke_token",
+        "auth.change_password",
+        "auth.change_profile",
+        "auth.change_theme",
+        "auth.change_language",
+        "auth.end_session",
+        "auth.end_other_sessions",
+        "factors.page",
+        "factors.draw",
+        "factors.confirm",
+        "factors.renew_codes",
+        "factors.switch_off",
+        "api_me.me",
+        "api_me.change_me",
+        "api_tokens.list_tokens",
+        "api_tokens.make_token",
+        "api_tokens.revoke_token",
+        "api_projects.list_projects",
+        "help.home",
+        "help.page",
+    }
+)
+"""What everybody who is signed in does for themselves, whatever projects they are in."""
+ANNOTATOR = frozenset(
+    {
+        "annotate.home",
+        "annotate.page",
+        "api_annotate.create_generation",
+        "api_annotate.create_judgment",
+        "api_annotate.undo_judgment",
+        "api_me.read_guidelines",
+        "work.page",
+        "work.undo",
+        "work.redo",
+        "work.change",
+    }
+)
+"""What everybody in a project may do there."""
+REVIEWER: frozenset[str] = frozenset()
+"""What reviewers may do beside that."""
+PROJECT_ADMIN = frozenset(
+    {
+        "admin.all_runs",
+        "admin.cancel",
+        "admin.compare",
+        "admin.home",
+        "admin.queue",
+        "admin.retrain",
+        "admin.run",
+        "admin.start",
+        "api_comparisons.get_comparison",
+        "api_comparisons.list_comparisons",
+        "api_data.append_import",
+        "api_data.create_import",
+        "api_data.export_data_set",
+        "api_data.export_manifest",
+        "api_data.export_preferences",
+        "api_data.list_imports",
+        "api_data.list_judgments",
+        "api_data.preview_import",
+        "api_data.remove_import",
+        "api_data.run_import",
+        "api_data.undo_import",
+        "api_docs.page",
+        "api_forgetting.create_forgetting",
+        "api_forgetting.delete_old_versions",
+        "api_forgetting.get_forgetting",
+        "api_forgetting.list_forgettings",
+        "api_forgetting.preview_forgetting",
+        "api_me.preview_guidelines",
+        "api_prompts.change_prompt",
+        "api_prompts.change_prompts",
+        "api_prompts.create_prompts",
+        "api_prompts.delete_prompt",
+        "api_prompts.list_prompts",
+        "api_runs.cancel_run",
+        "api_runs.create_dataset",
+        "api_runs.create_run",
+        "api_runs.get_run",
+        "api_runs.list_runs",
+        "api_runs.preview_run",
+        "api_runs.run_curves",
+        "api_runs.run_events",
+        "api_runs.run_metrics",
+        "api_versions.change_version",
+        "api_versions.delete_version",
+        "api_versions.download_checkpoint",
+        "api_versions.get_version",
+        "api_versions.list_versions",
+        "api_versions.move_serving",
+        "api_versions.try_version",
+        "by_itself.page",
+        "by_itself.save",
+        "comparison.end",
+        "comparison.keep",
+        "comparison.one",
+        "comparison.page",
+        "data.judgments",
+        "data.page",
+        "data.report",
+        "data.undo_import",
+        "forgetting.delete_old",
+        "forgetting.page",
+        "forgetting.progress",
+        "forgetting.start",
+        "guidelines.page",
+        "guidelines.save",
+        "liking.page",
+        "liking.save",
+        "project.page",
+        "project.change",
+        "project.put_member",
+        "project.remove_member",
+        "prompts.ask",
+        "prompts.ask_several",
+        "prompts.change_selected",
+        "prompts.delete",
+        "prompts.delete_several",
+        "prompts.load_samples",
+        "prompts.queue",
+        "versions.delete",
+        "versions.note",
+        "versions.page",
+        "versions.promote",
+        "versions.version",
+    }
+)
+"""What admins of a project may do beside that. All that stands in no list is for admins of the studio."""
+TAKES_PASSWORD = frozenset(
+    {
+        "auth.new_token",
+        "factors.draw",
+        "factors.remove",
+        "factors.require",
+        "api_tokens.make_token",
+        "people.set_role",
+        "person_access.make_reset_link",
+        "personal_data.delete",
+        "personal_data.delete_imported",
+    }
+)
+TAKES_PASSWORD_FOR_ADMINS = frozenset({"people.add_person", "people.invite"})
+"""Forms that take the password if the account that they make is an admin's."""
+CHANGES_PASSWORD = frozenset({"auth.account", "auth.change_password", "auth.sign_out"})
+SETTING_UP = frozenset({"factors.page", "factors.draw", "factors.confirm", "auth.sign_out"})
+"""Endpoints for an admin who must set up a second factor first."""

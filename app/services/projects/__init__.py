@@ -1,0 +1,1 @@
+"""Projects: each has a task, people, prompts, versions and clicks of its own."""
