@@ -19,7 +19,7 @@ from app.extensions import db
 from app.launch.parts import Part, read_parts
 from app.runtime.background import Background
 from app.runtime.draws import Draws
-from app.runtime.projects_in_memory import ProjectInMemory, ProjectsInMemory
+from app.runtime.projects.in_memory import ProjectInMemory, ProjectsInMemory
 from app.runtime.queue import JobQueue
 from app.runtime.throttle import SignInThrottle
 from app.runtime.trial import Trial
