@@ -18,6 +18,9 @@ from models.formats.schemas.conversation import preference
 from models.formats.schemas.trl import number, ranked
 
 CHOSEN, EDITED, FINE, TIE, NONE, SKIPPED = VERDICTS = ("chosen", "edited", "fine", "tie", "none", "skipped")
+WORST_RATING, BEST_RATING = 1, 5
+LONGEST_TAG, MOST_TAGS = 40, 20
+"""The most characters of a tag, and the most tags of a candidate."""
 PERSON_NAMES = ("person", "annotator", "annotator_id", "annotator_name", "rater", "labeler", "worker_id", "user_id")
 """Fields that say who made a row, the surest first."""
 _TIME_NAMES = ("created_at", "annotated_at", "timestamp")

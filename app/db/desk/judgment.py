@@ -57,6 +57,7 @@ class Judgment(Base):
         CheckConstraint("(verdict = 'edited') = (edited_text IS NOT NULL)", name="edited_text"),
         CheckConstraint("verdict <> 'chosen' OR candidate_id IS NOT NULL", name="candidate"),
         CheckConstraint("tied IS NULL OR verdict = 'tie'", name="tied"),
+        CheckConstraint("ranking IS NULL OR verdict = 'chosen'", name="ranking"),
         # At most one standing judgment per person and screen: this makes a double submit harmless.
         Index(
             "uq__judgments__standing",
@@ -98,11 +99,18 @@ class Judgment(Base):
     candidate_id: Mapped[int | None] = mapped_column(ForeignKey("candidates.id"))
     # The candidates that are equally good, at least two of them; empty in a tie of all.
     tied: Mapped[list[Any] | None]
+    # All candidates of a screen of three or more, the chosen one first; empty where only one was chosen.
+    ranking: Mapped[list[Any] | None]
     edited_text: Mapped[str | None] = mapped_column(Text)
     # Why it was skipped or flagged, in the person's own words.
     reason: Mapped[str | None] = mapped_column(Text)
     # An admin should look at this screen.
     flagged: Mapped[bool] = mapped_column(default=False)
+    # What was said of single candidates beside the verdict, in the order shown: objects of `candidate_id` with a
+    # `rating` from 1 to 5, `tags`, or both.
+    remarks: Mapped[list[Any] | None]
+    # What colleagues should know of it.
+    comment: Mapped[str | None] = mapped_column(Text)
     # Chosen by the browser, so that a judgment that is sent twice is stored once, even if it was undone since. In files
     # it is the judgment's identity and stays the same in every studio.
     client_key: Mapped[str] = mapped_column(String(36), unique=True, default=new_key)

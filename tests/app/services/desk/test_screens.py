@@ -84,7 +84,7 @@ def test_the_order_shown_does_not_tell_the_order_drawn(
     session: Session, generator: Generator, annotator: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     screen = generator.generate("you are stupid", SAMPLING)
-    monkeypatch.setattr(generator, "generate", lambda *_, head, gone: screen)
+    monkeypatch.setattr(generator, "generate", lambda *_: screen)
     for _ in range(40):
         desk_screens.generate(session, generator, annotator.id, "you are stupid", SAMPLING)
     first = screen.candidates[0].text
@@ -215,8 +215,8 @@ def test_a_screen_that_was_drawn_before_the_click_is_chosen_again_after_it(
     assert now_by.id != by.id
     texts = [one.text for one in early.candidates]
 
-    def others(text: str, screen: Screen, head: Head) -> Screen:
-        return replace(again(text, screen, head), candidates=generator.generate(text, SAMPLING, head=head).candidates)
+    def others(text: str, screen: Screen, head: Head, wanted: int) -> Screen:
+        return replace(again(text, screen, head, wanted), candidates=generator.generate(text, SAMPLING, head=head).candidates)
 
     again = generator.choose_again
     monkeypatch.setattr(generator, "choose_again", others)
