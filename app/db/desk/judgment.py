@@ -129,6 +129,15 @@ class Judgment(Base):
     generation: Mapped[Generation] = relationship()
     preferences: Mapped[list[Preference]] = relationship(order_by="Preference.id", back_populates="judgment")
 
+    def place_of(self, candidate_id: int) -> int | None:
+        """Return the place of a candidate in the ranking, counted from 1; None if the candidates were not ranked."""
+        return self.ranking.index(candidate_id) + 1 if candidate_id in (self.ranking or ()) else None
+
+    def remark_on(self, candidate_id: int) -> dict[str, Any]:
+        """Return the `rating` and the `tags` of a candidate: None and none if it has no such remark."""
+        said = next((one for one in self.remarks or () if one["candidate_id"] == candidate_id), {})
+        return {"rating": said.get("rating"), "tags": said.get("tags", [])}
+
 
 JUDGE = func.coalesce("imported:" + Judgment.annotator, cast(Judgment.user_id, String))
 """Who judged, as a text that is distinct for each: a name in an imported file, or else the id of a user."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,17 +12,18 @@ from typing import Any, Literal, NamedTuple
 
 from app.db import Verdict
 from app.services.exchange.incoming.beside import METADATA
-from app.services.exchange.judged_screens import JudgedScreen, People, Person
+from app.services.exchange.judged_screens import Card, JudgedScreen, People, Person
 from app.services.prompts import metadata
 from app.words import N_
 from models.formats import WRITERS
 from models.formats.files.column_names import TEXT_NAMES
+from models.formats.schemas.argilla import MORE
 from models.formats.schemas.conversation import said_by_assistant, said_by_user
 from models.formats.schemas.instructions import STUDIO_INSTRUCTION
 
 INSTRUCTION = STUDIO_INSTRUCTION
 _READ_AS_TEXTS = frozenset({*TEXT_NAMES, "candidates"})
-_OF_RESPONSES = frozenset({"judgment", "verdict", "person"})
+_OF_RESPONSES = frozenset({"judgment", "verdict", "person", MORE})
 EDITED = "edited"
 """The name of a text that was written by hand, among those of the cards."""
 
@@ -67,8 +69,9 @@ def trl_chat(rows: Judged) -> Iterator[Record]:
 
 
 def kto(rows: Judged) -> Iterator[Record]:
-    """TRL's unpaired preferences: each text once, true if it was chosen."""
-    for label, texts in ((True, _chosen(rows)), (False, _rejected(rows))):
+    """TRL's unpaired preferences: each text once, true if it was chosen; of a ranking the first one was."""
+    best = _chosen(rows) if rows[0].verdict == Verdict.TIE else [rows[0].chosen]
+    for label, texts in ((True, best), (False, _rejected(rows, rows[0].chosen))):
         for text in texts:
             yield {"prompt": rows[0].prompt, "completion": text, "label": label}
 
@@ -76,7 +79,7 @@ def kto(rows: Judged) -> Iterator[Record]:
 def seed(rows: Judged) -> Iterator[Record]:
     """The studio's own JSON: a record for each chosen text."""
     for chosen in _chosen(rows):
-        yield {"toxic": rows[0].prompt, "chosen": chosen, "rejected": _rejected(rows)}
+        yield {"toxic": rows[0].prompt, "chosen": chosen, "rejected": _rejected(rows, chosen)}
 
 
 def llamafactory(rows: Judged) -> Iterator[Record]:
@@ -105,10 +108,9 @@ def _chosen(rows: Judged) -> list[str]:
     return list(dict.fromkeys(row.chosen for row in rows))
 
 
-def _rejected(rows: Judged) -> list[str]:
-    # Not by their texts: two candidates of a screen that say the same were two.
-    first = rows[0].chosen
-    return [row.rejected for row in rows if row.chosen == first]
+def _rejected(rows: Judged, chosen: str) -> list[str]:
+    """Return what a chosen text was preferred to; two candidates of a screen that say the same are two."""
+    return [row.rejected for row in rows if row.chosen == chosen]
 
 
 def same_texts(screens: Iterable[JudgedScreen]) -> Iterator[Screens]:
@@ -154,6 +156,7 @@ def argilla(screens: Screens, people: People) -> Record:
     """
     first = screens[0]
     told = first.metadata or {}
+    more = [_more(first, screen) for screen in screens]
     return {
         "id": str(first.screen_id),
         "fields": {"prompt": first.prompt, **dict(_named_texts(first, "response-"))},
@@ -162,6 +165,7 @@ def argilla(screens: Screens, people: People) -> Record:
             "judgment": [people.key(screen.key) for screen in screens],
             "verdict": [screen.verdict for screen in screens],
             "person": [people[screen.who].name for screen in screens],
+            **({MORE: more} if any(more) else {}),
         },
         "responses": {"ranking": [_response(first, screen, people[screen.who]) for screen in screens]},
     }
@@ -191,12 +195,40 @@ def _annotation(first: JudgedScreen, screen: JudgedScreen, people: People) -> Re
         "result": [] if skipped else [result],
         "judgment": people.key(screen.key),
         "verdict": screen.verdict,
+        **({"ranking": [*best, *others]} if _is_ranked(screen) else {}),
+        **_beside(first, screen, "c"),
     }
+
+
+def _beside(first: JudgedScreen, screen: JudgedScreen, prefix: str) -> Record:
+    """What was said beside the verdict: remarks on cards, by their names, and the comment; only what there is."""
+    remarks = [
+        {
+            "candidate": name,
+            **({} if card.rating is None else {"rating": card.rating}),
+            **({"tags": list(card.tags)} if card.tags else {}),
+        }
+        for name, card in _named_cards(first, screen, prefix)
+        if card.rating is not None or card.tags
+    ]
+    return {**({"remarks": remarks} if remarks else {}), **({"comment": screen.comment} if screen.comment else {})}
+
+
+def _more(first: JudgedScreen, screen: JudgedScreen) -> str:
+    """The same as JSON, for a field that holds a text; empty where nothing was said."""
+    said = _beside(first, screen, "response-")
+    return json.dumps(said, ensure_ascii=False) if said else ""
+
+
+def _is_ranked(screen: JudgedScreen) -> bool:
+    return any(card.place for card in screen.cards)
 
 
 def _response(first: JudgedScreen, screen: JudgedScreen, person: Person) -> Record:
     best, others = _sides(first, screen, "response-")
     ranking = [{"value": name, "rank": rank} for rank, side in ((1, best), (2, others)) for name in side]
+    if _is_ranked(screen):
+        ranking = [{"value": name, "rank": rank} for rank, name in enumerate([*best, *others], start=1)]
     ranked = screen.verdict not in (Verdict.SKIPPED, Verdict.NONE)
     return {
         "value": ranking if ranked else None,
@@ -214,14 +246,19 @@ def _named_texts(screen: JudgedScreen, prefix: str) -> list[tuple[str, str]]:
 def _sides(first: JudgedScreen, screen: JudgedScreen, prefix: str) -> tuple[list[str], list[str]]:
     """The names of the texts said to be best and of the others, by the cards of the first of the screens.
 
-    Each side is in the order in which the person saw it.
+    Each side is in the order in which the person ranked the texts, or else in the one in which they saw them.
     """
+    named = sorted(_named_cards(first, screen, prefix), key=lambda one: one[1].place or 0)
+    best = [name for name, card in named if card.best]
+    return (best if screen.edited is None else [EDITED]), [name for name, card in named if not card.best]
+
+
+def _named_cards(first: JudgedScreen, screen: JudgedScreen, prefix: str) -> list[tuple[str, Card]]:
+    """The cards as the person saw them, with the names that their texts have on the first of the screens."""
     free: dict[str, list[str]] = defaultdict(list)
     for place, card in reversed(list(enumerate(first.cards, start=1))):
         free[card.text].append(f"{prefix}{place}")
-    named = [(free[card.text].pop(), card.best) for card in screen.cards]
-    best = [name for name, is_best in named if is_best]
-    return (best if screen.edited is None else [EDITED]), [name for name, is_best in named if not is_best]
+    return [(free[card.text].pop(), card) for card in screen.cards]
 
 
 _LINES_OF_JSON = ("application/x-ndjson; charset=utf-8", "jsonl")

@@ -1,4 +1,4 @@
-"""What a studio asks beside the one choice, by keys: an order of three, ratings, tags, a comment; and a choice of two."""
+"""What a studio asks beside the one choice, by keys: an order, ratings, tags, a comment; and a choice of two."""
 
 from __future__ import annotations
 
