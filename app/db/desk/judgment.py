@@ -131,11 +131,12 @@ class Judgment(Base):
 
     def place_of(self, candidate_id: int) -> int | None:
         """Return the place of a candidate in the ranking, counted from 1; None if the candidates were not ranked."""
-        return self.ranking.index(candidate_id) + 1 if candidate_id in (self.ranking or ()) else None
+        ranking = self.ranking or []
+        return ranking.index(candidate_id) + 1 if candidate_id in ranking else None
 
     def remark_on(self, candidate_id: int) -> dict[str, Any]:
         """Return the `rating` and the `tags` of a candidate: None and none if it has no such remark."""
-        said = next((one for one in self.remarks or () if one["candidate_id"] == candidate_id), {})
+        said: dict[str, Any] = next((one for one in self.remarks or () if one["candidate_id"] == candidate_id), {})
         return {"rating": said.get("rating"), "tags": said.get("tags", [])}
 
 

@@ -70,7 +70,8 @@ def trl_chat(rows: Judged) -> Iterator[Record]:
 
 def kto(rows: Judged) -> Iterator[Record]:
     """TRL's unpaired preferences: each text once, true if it was chosen; of a ranking the first one was."""
-    best = _chosen(rows) if rows[0].verdict == Verdict.TIE else [rows[0].chosen]
+    beaten = {row.rejected for row in rows}  # in a ranking, what is preferred to one text may be behind another
+    best = [text for text in _chosen(rows) if text not in beaten] or [rows[0].chosen]
     for label, texts in ((True, best), (False, _rejected(rows, rows[0].chosen))):
         for text in texts:
             yield {"prompt": rows[0].prompt, "completion": text, "label": label}

@@ -197,7 +197,7 @@ def _judged(rows: Sequence[Any]) -> JudgedScreen:
 def _card(row: Any, best: Collection[int]) -> Card:
     ranking = row.ranking or []
     place = ranking.index(row.card_id) + 1 if row.card_id in ranking else None
-    said = next((one for one in row.remarks or () if one["candidate_id"] == row.card_id), {})
+    said: dict[str, Any] = next((one for one in row.remarks or () if one["candidate_id"] == row.card_id), {})
     tags = tuple(said.get("tags", ()))
     return Card(row.card, row.version_number, row.card_id in best, place, said.get("rating"), tags)
 

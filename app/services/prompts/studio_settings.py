@@ -120,8 +120,10 @@ def settings(session: Session) -> StudioSettings:
     """Return the present settings."""
     known = {field.name for field in fields(StudioSettings)}
     stored = session.scalars(select(StudioSetting).where(StudioSetting.name.in_(known)))
-    values = {row.name: row.value["value"] for row in stored}
-    return StudioSettings(**{name: tuple(one) if isinstance(one, list) else one for name, one in values.items()})
+    values: dict[str, Any] = {row.name: row.value["value"] for row in stored}
+    if "tags" in values:
+        values["tags"] = tuple(values["tags"])
+    return StudioSettings(**values)
 
 
 def change(session: Session, by: int, values: Mapping[str, Any]) -> StudioSettings:

@@ -55,7 +55,7 @@ def test_what_people_are_asked_is_stored_audited_and_told_to_programs(session: S
     stored = studio_settings.settings(session)
     assert (stored.question, stored.ask_rating, stored.tags) == ("ranking", True, ("too stiff", "unfair"))
     asked = {"question": "ranking", "rating": True, "tags": ["too stiff", "unfair"], "comment": True}
-    assert browser.get("/api/v1/me").json["asked"] == asked
+    assert browser.get("/api/v1/me").get_json()["asked"] == asked
     changed = [one for one in rows(session, AuditEvent) if one.action == "studio.changed"][-1]
     assert changed.details["question"] == "ranking"
     page = browser.get(PAGE).text

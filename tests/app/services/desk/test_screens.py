@@ -107,7 +107,7 @@ def test_where_the_better_of_two_is_asked_for_every_screen_has_two_cards(
 ) -> None:
     studio_settings.change(session, annotator.id, {"question": "best_of_two", "gold_every": 1})
     typed, _ = desk_screens.generate(session, generator, annotator.id, "you are stupid", SAMPLING)
-    factories.prompt(session, "you fool", gold_answer="you are wrong", gold_wrong=["you ass", "you idiot"])
+    factories.prompt(session, "you fool", gold_answer="you are wrong", gold_wrong=["you ass", "you idiot"], queued=True)
     check, _ = served(desk_screens.next_screen(session, generator, annotator.id, SAMPLING, []))
     assert [len(screen.candidates) for screen in (typed, check)] == [2, 2]
     assert [card.right for card in check.candidates if card.text == "you are wrong"] == [True]

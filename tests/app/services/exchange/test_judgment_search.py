@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from sqlalchemy.orm import Session
@@ -17,8 +18,7 @@ from app.services.people import statistics
 from tests import factories
 from tests.studio import Person
 
-
-NOTHING_MORE = {"place": None, "rating": None, "tags": []}
+NOTHING_MORE: dict[str, Any] = {"place": None, "rating": None, "tags": []}
 
 
 @pytest.fixture
@@ -116,7 +116,12 @@ def test_what_was_said_beside_the_verdict_is_told_and_found(session: Session, an
     screen = factories.generation(session, annotator.id, ["a", "b", "c"])
     one, two, three = [card.id for card in screen.candidates]
     remarks = [{"candidate_id": one, "rating": 2, "tags": ["zu förmlich", "100%"]}]
-    said = {"candidate_id": two, "ranking": [two, three, one], "remarks": remarks, "comment": "Is it Irony?"}
+    said: dict[str, Any] = {
+        "candidate_id": two,
+        "ranking": [two, three, one],
+        "remarks": remarks,
+        "comment": "Is it Irony?",
+    }
     judgment = factories.judgment(session, screen, **said)
     factories.judgment(session, factories.generation(session, annotator.id))
     told = judgment_search.as_json(judgment, "Ada")
