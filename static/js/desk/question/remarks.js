@@ -63,7 +63,7 @@ export function said() {
 export const active = () => at !== null;
 
 /** @param {Press} press */
-export const opens = (press) => places.length > 0 && asked(press, OPEN) !== null;
+export const opens = (press) => places.length > 0 && ids.length > 0 && asked(press, OPEN) !== null;
 
 export function open() {
   go(0);
