@@ -13,8 +13,6 @@ from app.services.desk import judgments
 from app.services.desk.judgment_request import JudgmentRequest
 from app.services.exchange import exports
 from app.services.exchange.outgoing.redaction import Choices, Redactor
-from models.formats.annotations import Annotation
-from models.formats.schemas.argilla import read_argilla
 from tests import factories
 from tests.app.services.exchange.conftest import store
 from tests.studio import Person, rows
@@ -87,34 +85,3 @@ def test_comments_and_tags_are_masked_like_reasons(session: Session, judged: Jud
         text = exported(session, format_name, Redactor(session, Choices(personal="mask"))).decode()
         assert "ada@example.org" not in text
         assert "who knows" in text
-
-
-def test_a_choice_has_no_field_more_than_before(session: Session, annotator: Person) -> None:
-    factories.judgment(session, factories.generation(session, annotator.id))
-    (task,), (record,) = (json.loads(exported(session, name)) for name in ("labelstudio", "argilla"))
-    assert not {"ranking", "remarks", "comment"} & set(task["annotations"][0])
-    assert set(record["metadata"]) == {"judgment", "verdict", "person"}
-
-
-@pytest.mark.parametrize(
-    ("more", "reason"),
-    [
-        ({"remarks": [{"candidate": "response-9"}]}, "a remark is on none of the candidates"),
-        ({"remarks": [{"candidate": "response-1", "rating": 7}]}, "a rating is '7', and not from 1 to 5"),
-        ({"remarks": [{"candidate": "response-1", "tags": ["x" * 41]}]}, "its tags are not at most 20 names"),
-    ],
-)
-def test_what_is_no_remark_is_told(session: Session, judged: Judgment, more: dict[str, Any], reason: str) -> None:
-    (record,) = json.loads(exported(session, "argilla"))
-    record["metadata"]["judgment_remarks"] = [json.dumps(more)]
-    (found,) = read_argilla(record).annotations
-    assert isinstance(found, str)
-    assert reason in found
-
-
-def test_an_order_of_another_tool_is_taken_over_as_one(session: Session, judged: Judgment) -> None:
-    (record,) = json.loads(exported(session, "argilla"))
-    del record["metadata"]
-    (found,) = read_argilla(record).annotations
-    assert isinstance(found, Annotation)
-    assert found.ranking == ("c", "a", "b")
