@@ -14,7 +14,7 @@ from app.context import mellow
 from app.db import now
 from app.extensions import db
 from app.services.desk import judgments, pace, settings
-from app.services.desk.remarks import LONGEST_COMMENT
+from app.services.desk.judgment_request import LONGEST_COMMENT
 from app.services.prompts import queue, samples, studio_settings
 from app.words import N_
 from models.serving.generator import CANDIDATES

@@ -11,17 +11,29 @@ from msgspec import Meta, structs
 
 from app.db import Verdict
 from app.domain_errors import Invalid
-from app.schemas.kinds import STORABLE, RowId, Text
+from app.schemas.kinds import NOT_BLANK, STORABLE, RowId, Text
 from app.schemas.reading import Sent, read
 from app.services.desk.edited_text import check_edited
-from app.services.desk.remarks import LONGEST_COMMENT, Remarks
 from app.services.prompts import prompts
 from app.words import N_, gettext
+from models.formats.annotations import BEST_RATING, LONGEST_TAG, MOST_TAGS, WORST_RATING
 
 LONGEST_REASON = 1_000
 """The most characters of a reason for skipping or flagging."""
+LONGEST_COMMENT = 1_000
+"""The most characters of a comment."""
 
 _LONGEST_SECONDS = 86_400.0
+_NO_RATING = N_("rating must be a whole number from 1 to 5.")
+_NO_TAGS = N_("tags must be a list of at most {most} names.")
+_NO_TAG = N_("A tag must be a text of 1 to {most} characters.")
+_Tag = Annotated[
+    str,
+    Meta(
+        extra_json_schema={"minLength": 1, "maxLength": LONGEST_TAG, "pattern": NOT_BLANK},
+        extra={"refusal": _NO_TAG, "most": LONGEST_TAG},
+    ),
+]
 _NO_SECONDS = N_("seconds must be a number that is not negative.")
 _FEW_TIED = N_("tied must name at least two different candidates; leave it out if all are equally good.")
 _NO_KEY = N_("client_key must be a UUID.")
@@ -69,6 +81,32 @@ _ClientKey = Annotated[
         description="Your own name for this judgment. Sent again, it is the same judgment, even if undone since.",
         extra_json_schema={"format": "uuid"},
         extra={"refusal": _NO_KEY},
+    ),
+]
+
+
+class Remark(Sent, frozen=True):
+    """Remark on one candidate: how good it is, from 1 (worst) to 5, and tags.
+
+    It is stored whatever the studio asks for now: its settings may have changed since the screen was shown, and other
+    programs may have tags of their own.
+    """
+
+    candidate_id: RowId
+    rating: (
+        Annotated[int, Meta(ge=WORST_RATING, le=BEST_RATING, extra={"refusal": _NO_RATING, "bounds": _NO_RATING})]
+        | None
+    ) = None
+    tags: Annotated[
+        tuple[_Tag, ...], Meta(max_length=MOST_TAGS, extra={"refusal": _NO_TAGS, "bounds": _NO_TAGS, "most": MOST_TAGS})
+    ] = ()
+
+
+_Remarks = Annotated[
+    tuple[Remark, ...],
+    Meta(
+        description="Ratings and tags of candidates, at most one remark for each.",
+        extra={"refusal": N_("remarks must be a list of remarks on candidates.")},
     ),
 ]
 
@@ -123,7 +161,7 @@ class JudgmentRequest(Sent, frozen=True):
     flagged: Annotated[bool, Meta(description="An admin should look at it, with a verdict of skipped.")] = False
     client_key: _ClientKey | None = None
     ranking: _Ranking | None = None
-    remarks: Remarks | None = None
+    remarks: _Remarks | None = None
     comment: _Comment | None = None
 
     @classmethod

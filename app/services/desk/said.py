@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
 from app.db import Verdict
 from app.domain_errors import Invalid
-from app.services.desk import remarks
 from app.services.desk.edited_text import reads_like
-from app.services.desk.judgment_request import JudgmentRequest
+from app.services.desk.judgment_request import JudgmentRequest, Remark
+from app.services.prompts import prompts
 from app.words import gettext
-
-LEAST_RANKED = 3
-"""An order of two says no more than which is the best, so that it is stored as a choice."""
+from models.formats.annotations import LEAST_RANKED, LONGEST_TAG
 
 
 @dataclass(frozen=True)
@@ -55,7 +53,7 @@ class Said:
         shown = [number for number, _ in screen.candidates]
         texts = dict(screen.candidates)
         tied, ranking = _tied_in_order(shown, sent), _ranking(shown, sent)
-        said = remarks.stored(sent.remarks or (), shown)
+        said = _remarks(sent.remarks or (), shown)
         if sent.candidate_id is not None and sent.candidate_id not in texts:
             raise Invalid(gettext("Candidate %(id)s is not on this screen.", id=sent.candidate_id))
         if sent.edited_text is not None and any(reads_like(sent.edited_text, text) for text in texts.values()):
@@ -105,3 +103,20 @@ def _check_shown(named: Collection[int], shown: Collection[int]) -> None:
     strange = set(named) - set(shown)
     if strange:
         raise Invalid(gettext("Candidate %(id)s is not on this screen.", id=min(strange)))
+
+
+def _remarks(remarks: Iterable[Remark], shown: Sequence[int]) -> list[dict[str, Any]]:
+    """Return the remarks as they are stored, in the order of the candidates shown, without those that say nothing.
+
+    Raises Invalid for a candidate that is not on the screen or has two remarks, and for a tag that cannot be stored.
+    """
+    found: dict[int, dict[str, Any]] = {}
+    for one in remarks:
+        if one.candidate_id not in shown:
+            raise Invalid(gettext("Candidate %(id)s is not on this screen.", id=one.candidate_id))
+        if one.candidate_id in found:
+            raise Invalid(gettext("Candidate %(id)s has two remarks: send one.", id=one.candidate_id))
+        tags = list(dict.fromkeys(prompts.check_text(tag, LONGEST_TAG) for tag in one.tags))
+        rated = {} if one.rating is None else {"rating": one.rating}
+        found[one.candidate_id] = {"candidate_id": one.candidate_id, **rated, **({"tags": tags} if tags else {})}
+    return [found[number] for number in shown if len(found.get(number, ())) > 1]
