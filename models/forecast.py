@@ -115,8 +115,8 @@ def gain(
     asked = [place for place in range(since, len(judged)) if is_counted(judged[place])]
     if len(asked) < LEAST:
         return None
-    posterior = Posterior(choices(judged), widths)
-    unseen = posterior.left_out_utilities()
+    posterior = Posterior(choices(judged, ranked=True), widths)
+    unseen = posterior.left_out_utilities(slice(-len(judged), None))
     screens = [judged[place] for place in asked]
     ours = [unseen[place, : len(judged[place].cards)] for place in asked]
     gained = _reach(screens, posterior.theta[:SIZE], posterior.root()[:SIZE]) * _agreement(ours)

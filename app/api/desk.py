@@ -9,7 +9,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from app.api.kinds import Anything, Count
 from app.domain_errors import Invalid
-from app.schemas.kinds import LARGEST_ID, Text
+from app.schemas.kinds import LARGEST_ID, Text, one_of
 from app.schemas.reading import Sent
 from app.services.desk.settings import (
     Blur,
@@ -24,10 +24,11 @@ from app.services.desk.settings import (
     Warned,
     Width,
 )
-from app.services.prompts.studio_settings import MOST_TEXT
+from app.services.prompts.studio_settings import MOST_TEXT, QUESTIONS
 from app.words import N_, gettext
 
 MOST_SHOWN = 100
+Question = Annotated[str, one_of(QUESTIONS)]
 _Shown = Annotated[
     list[Annotated[int, Meta(ge=1, le=LARGEST_ID)]],
     Meta(
@@ -140,6 +141,15 @@ class DeskSettings(Struct, forbid_unknown_fields=True):
     language: Language
 
 
+class Asked(Struct):
+    """What the studio asks of each screen."""
+
+    question: Annotated[Question, Meta(description="Which of three or of two is the best, or the order of all.")]
+    rating: Annotated[bool, Meta(description="Whether candidates may be rated from 1 to 5.")]
+    tags: Annotated[list[str], Meta(description="Tags that may be put on candidates.")]
+    comment: Annotated[bool, Meta(description="Whether a comment may be left for colleagues.")]
+
+
 class Me(Struct):
     """Oneself."""
 
@@ -151,6 +161,7 @@ class Me(Struct):
     today: Today
     sitting: Sitting
     streak_days: Annotated[int, Meta(description="Days in a row with a judgment, up to today or yesterday.")]
+    asked: Asked
 
 
 class Guidelines(Struct):

@@ -210,6 +210,9 @@ class JudgedCandidate(Struct):
     text: str
     version: int | None
     best: bool
+    place: Annotated[int, Meta(description="Its place in a ranking, counted from 1.")] | None
+    rating: int | None
+    tags: list[str]
 
 
 class FoundJudgment(Struct):
@@ -220,6 +223,7 @@ class FoundJudgment(Struct):
     verdict: Verdict
     prompt: JudgedPrompt
     candidates: list[JudgedCandidate]
+    comment: str | None
     edited_text: str | None
     reason: str | None
     flagged: bool

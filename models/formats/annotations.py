@@ -18,6 +18,11 @@ from models.formats.schemas.conversation import preference
 from models.formats.schemas.trl import number, ranked
 
 CHOSEN, EDITED, FINE, TIE, NONE, SKIPPED = VERDICTS = ("chosen", "edited", "fine", "tie", "none", "skipped")
+WORST_RATING, BEST_RATING = 1, 5
+LEAST_RANKED = 3
+"""An order of two says no more than which is the best."""
+LONGEST_TAG, MOST_TAGS = 40, 20
+"""The most characters of a tag, and the most tags of a candidate."""
 PERSON_NAMES = ("person", "annotator", "annotator_id", "annotator_name", "rater", "labeler", "worker_id", "user_id")
 """Fields that say who made a row, the surest first."""
 _TIME_NAMES = ("created_at", "annotated_at", "timestamp")
@@ -48,13 +53,23 @@ NOWHERE = Origin()
 
 
 @dataclass(frozen=True, slots=True)
+class TextRemark:
+    """What was said of one candidate beside the verdict: a rating from 1 to 5, if any, and tags."""
+
+    text: str
+    rating: int | None = None
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Annotation:
     """One person's judgment of the candidates of a text.
 
     `better` holds the best candidates (of an edit, the text that was written; of a prompt that is fine, the prompt),
     `worse` those below them. Of a tie of all, all are better; if none is good, all are worse; of a skip, `worse` holds
     what was shown. `ranks` has a rank for each of `better` and `worse`, the lowest being the best, where they were
-    ranked. `unused` says what of it cannot be used, and why.
+    ranked. `ranking` has `better` and `worse` in one order without ties, the best first, if there are three or more.
+    `unused` says what of it cannot be used, and why.
     """
 
     verdict: str
@@ -65,6 +80,9 @@ class Annotation:
     reason: str = ""
     flagged: bool = False
     origin: Origin = NOWHERE
+    ranking: tuple[str, ...] = ()
+    remarks: tuple[TextRemark, ...] = ()
+    comment: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +121,11 @@ def by_rank(places: Iterable[tuple[str, float]], origin: Origin = NOWHERE) -> An
     best = [text for text, rank in ordered if rank == ordered[0][1]]
     found = sided(best, [text for text, _ in ordered[len(best) :]], origin=origin)
     whole = len(ordered) == len(found.better) + len(found.worse)  # no text stands there twice
-    return replace(found, ranks=tuple(rank for _, rank in ordered)) if whole else found
+    if not whole:
+        return found
+    ranks = tuple(rank for _, rank in ordered)
+    strict = len(ranks) >= LEAST_RANKED and len(set(ranks)) == len(ranks)
+    return replace(found, ranks=ranks, ranking=tuple(text for text, _ in ordered) if strict else ())
 
 
 def pairs(prompt: object, annotation: Annotation) -> list[Row]:
@@ -159,6 +181,28 @@ def read_reason(value: object) -> str:
     if UNSTORABLE.search(found):
         raise BadRow("the reason holds characters that cannot be stored")
     return found
+
+
+def read_remark(text: str, rating: object, tags: object) -> TextRemark:
+    """Return what was said of one candidate; raises BadRow for a rating or a tag that is none."""
+    if rating is not None and (type(rating) is not int or not WORST_RATING <= rating <= BEST_RATING):
+        raise BadRow(f"a rating is {str(rating)[:20]!r}, and not from {WORST_RATING} to {BEST_RATING}")
+    names = tags if isinstance(tags, list) else [] if tags is None else [None]
+    if len(names) > MOST_TAGS or not all(map(_is_tag, names)):
+        raise BadRow(f"its tags are not at most {MOST_TAGS} names of at most {LONGEST_TAG} characters")
+    return TextRemark(text, rating if isinstance(rating, int) else None, tuple(map(str, names)))
+
+
+def read_remarks(value: object, texts: Mapping[str, str]) -> tuple[TextRemark, ...]:
+    """Return a list of remarks on candidates, of which `texts` has those by their names; raises BadRow."""
+    listed = value if isinstance(value, list) else []
+    if not all(isinstance(one, Mapping) and str(one.get("candidate")) in texts for one in listed):
+        raise BadRow("a remark is on none of the candidates")
+    return tuple(read_remark(texts[str(one["candidate"])], one.get("rating"), one.get("tags")) for one in listed)
+
+
+def _is_tag(value: object) -> bool:
+    return isinstance(value, str) and 0 < len(value.strip()) <= LONGEST_TAG and not UNSTORABLE.search(value)
 
 
 def _name_in(fields: Mapping[str, object]) -> str:

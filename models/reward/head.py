@@ -91,7 +91,8 @@ def fit(judged: Sequence[JudgedScreen], widths: tuple[float, ...]) -> Head:
     """Fit a head to the latest WINDOW judgments, in the order they were made; raises ValueError if there are none."""
     if not judged:
         raise ValueError("A head needs a judgment.")
-    data = choices(judged[-WINDOW:])
+    latest = judged[-WINDOW:]
+    data = choices(latest, ranked=True)
     found = Posterior(data, widths)
     said = (np.abs(data.rows[:, :, TIE]).any(), np.abs(data.rows[:, :, THRESHOLD]).any())
     tie, threshold = (
@@ -104,8 +105,8 @@ def fit(judged: Sequence[JudgedScreen], widths: tuple[float, ...]) -> Head:
         threshold=threshold,
         lapse=found.lapse,
         widths=widths,
-        judgments=len(data),
-        left_out=float(np.mean(found.left_out(slice(-_CHOSEN_ON, None)))),
+        judgments=len(latest),
+        left_out=float(np.mean(found.left_out(slice(-min(len(latest), _CHOSEN_ON), None)))),
     )
 
 

@@ -1,10 +1,11 @@
 """One screen from two versions: cards that cannot be told apart as long as the versions are equally good.
 
 Each of the three cards is chosen from a pool of samples of its own. Two pools are drawn by one version and one by the
-other; which version has two, a fair coin decides. The pools are of one size, drawn at one temperature and read by one
-judge, and the cards are chosen one after the other in a random order, by one head and one rule. So if both versions
-write alike, the cards may change places: whatever is on them, a card is clicked as often as another, and a version in
-proportion to its number of cards. Nothing is told apart by whose sample it is, as nothing may be.
+other; which version has two, a fair coin decides. On a screen of two cards, each version has one. The pools are of one
+size, drawn at one temperature and read by one judge, and the cards are chosen one after the other in a random order, by
+one head and one rule. So if both versions write alike, the cards may change places: whatever is on them, a card is
+clicked as often as another, and a version in proportion to its number of cards. Nothing is told apart by whose sample
+it is, as nothing may be.
 
 How likely a sample was to its own version counts only within its pool, since versions differ in its level. What is
 stored of the cards, and what the head learns of them, compares them with each other: there the serving version reads
@@ -71,9 +72,9 @@ class _Mixing:
     gone: Gone
     numbers: dict[int, int]
     calls: dict[int, list[tuple[int, int]]]
+    probabilities: list[float]
     rounds: list[dict[str, float]] = field(default_factory=list)
     readings: dict[str, choosing.Reading] = field(default_factory=dict)
-    probabilities: list[float] = field(default_factory=lambda: [1.0] * CANDIDATES)
 
 
 def mixed(
@@ -83,11 +84,13 @@ def mixed(
     sampling: Sampling,
     head: Head | None = None,
     gone: Gone = never,
+    wanted: int = CANDIDATES,
 ) -> MixedScreen | None:
     """Draw and choose three cards for a text, two by one of the versions and one by the other, in a random order.
 
-    Returns None if the two cannot fill three different cards, read the text in different pieces, or are one version.
-    Raises InputTooLong, and NoLongerWanted as soon as `gone` tells so, which is asked before each sampling.
+    If two cards are `wanted`, each version writes one. Returns None if the two cannot fill so many different cards,
+    read the text in different pieces, or are one version. Raises InputTooLong, and NoLongerWanted as soon as `gone`
+    tells so, which is asked before each sampling.
     """
     started = time.perf_counter()
     serving.tokens(text)
@@ -95,7 +98,7 @@ def mixed(
     alike = _can_read(other, text) and cut == other.cut(text)
     if serving.version == other.version or not alike or not cut.rewritten:
         return None
-    mixing = _begin(cut, serving, other, sampling, head, gone)
+    mixing = _begin(cut, (serving, other), wanted, sampling, head, gone)
     cards = [cut.bodies for _ in mixing.writers]
     for place in sorted(cut.rewritten):
         rewrites = _rewrites(cut.bodies[place], mixing)
@@ -118,15 +121,17 @@ def mixed(
 
 
 def _begin(
-    cut: Cut, serving: Generator, other: Generator, sampling: Sampling, head: Head | None, gone: Gone
+    cut: Cut, versions: tuple[Generator, Generator], wanted: int, sampling: Sampling, head: Head | None, gone: Gone
 ) -> _Mixing:
     """Toss the coin, and decide in which order the cards are chosen."""
-    numbers = {version.version: version.next_number() for version in (serving, other)}
+    serving, other = versions
+    numbers = {version.version: version.next_number() for version in versions}
     chance = random.Random(f"{serving.seed}:{numbers[serving.version]}:{cut.text}")
-    writers = [serving, other, chance.choice((serving, other))]
+    writers = [serving, other, *(chance.choice(versions) for _ in range(wanted - len(versions)))]
     chance.shuffle(writers)
     calls: dict[int, list[tuple[int, int]]] = {version: [] for version in numbers}
-    return _Mixing(tuple(writers), len(cut.rewritten) == 1, sampling, head, chance, gone, numbers, calls)
+    alone = [1.0] * wanted
+    return _Mixing(tuple(writers), len(cut.rewritten) == 1, sampling, head, chance, gone, numbers, calls, alone)
 
 
 def _rewrites(body: str, mixing: _Mixing) -> list[str] | None:
@@ -149,19 +154,19 @@ def _rewrites(body: str, mixing: _Mixing) -> list[str] | None:
     shown: dict[int, str] = {}
     manners: set[str] = set()
     # Those with few to choose from come first. A sort leaves others in their order, which is random.
-    for card in sorted(range(CANDIDATES), key=lambda card: len(among[card])):
+    for card in sorted(range(len(mixing.writers)), key=lambda card: len(among[card])):
         options, others = among[card], list(shown.values())
         taken = set(map(wording, others))
         left = [place for place, option in enumerate(options) if wording(option.text) not in taken]
         if not options:
             shown[card] = body
             continue
-        explores = mixing.chance if len(shown) == CANDIDATES - 1 else None
+        explores = mixing.chance if len(shown) == len(mixing.writers) - 1 else None
         pick = head_choice.pick(piece, options, left or range(len(options)), others, mixing.head, explores, manners)
         manners.add(options[pick.place].manner)
         mixing.probabilities[card] *= pick.probability
         shown[card] = options[pick.place].text
-    return as_typed([shown[card] for card in range(CANDIDATES)], body)
+    return as_typed([shown[card] for card in range(len(mixing.writers))], body)
 
 
 def _drawn(piece: str, mixing: _Mixing) -> list[Pool] | None:
@@ -205,7 +210,7 @@ def _enough(piece: str, pools: Sequence[Pool]) -> bool:
         return True
     others = [{key: sample.text for key, sample in pool.items() if key != own} for pool in pools]
     together = {key: text for pool in others for key, text in pool.items()}
-    return choosing.enough(piece, list(together.values()), CANDIDATES) and all(
+    return choosing.enough(piece, list(together.values()), len(pools)) and all(
         choosing.enough(piece, list(pool.values()), 1) for pool in others
     )
 

@@ -28,6 +28,13 @@ export interface Screen {
   metadata: Record<string, unknown> | null;
 }
 
+/** What a person says of one candidate beside the verdict. */
+export interface Remark {
+  candidate_id: number;
+  rating?: number;
+  tags?: string[];
+}
+
 /** What a person says of a screen. */
 export interface Judgment {
   generation_id: number;
@@ -37,6 +44,11 @@ export interface Judgment {
   edited_text?: string;
   /** The ids of the equally good ones; without it, all are. */
   tied?: number[];
+  /** The ids of all, the chosen one first. */
+  ranking?: number[];
+  remarks?: Remark[];
+  /** What colleagues should know. */
+  comment?: string;
   flagged?: boolean;
   reason?: string;
   seconds: number;

@@ -58,6 +58,7 @@ class Judgment(Owned, Base):
         CheckConstraint("(verdict = 'edited') = (edited_text IS NOT NULL)", name="edited_text"),
         CheckConstraint("verdict <> 'chosen' OR candidate_id IS NOT NULL", name="candidate"),
         CheckConstraint("tied IS NULL OR verdict = 'tie'", name="tied"),
+        CheckConstraint("ranking IS NULL OR verdict = 'chosen'", name="ranking"),
         # At most one standing judgment per person and screen: this makes a double submit harmless.
         Index(
             "uq__judgments__standing",
@@ -99,11 +100,18 @@ class Judgment(Owned, Base):
     candidate_id: Mapped[int | None] = mapped_column(ForeignKey("candidates.id"))
     # The candidates that are equally good, at least two of them; empty in a tie of all.
     tied: Mapped[list[Any] | None]
+    # All candidates of a screen of three or more, the chosen one first; empty where only one was chosen.
+    ranking: Mapped[list[Any] | None]
     edited_text: Mapped[str | None] = mapped_column(Text)
     # Why it was skipped or flagged, in the person's own words.
     reason: Mapped[str | None] = mapped_column(Text)
     # An admin should look at this screen.
     flagged: Mapped[bool] = mapped_column(default=False)
+    # What was said of single candidates beside the verdict, in the order shown: objects of `candidate_id` with a
+    # `rating` from 1 to 5, `tags`, or both.
+    remarks: Mapped[list[Any] | None]
+    # What colleagues should know of it.
+    comment: Mapped[str | None] = mapped_column(Text)
     # Chosen by the browser, so that a judgment that is sent twice is stored once, even if it was undone since. In files
     # it is the judgment's identity and stays the same in every studio.
     client_key: Mapped[str] = mapped_column(String(36), unique=True, default=new_key)
@@ -121,6 +129,16 @@ class Judgment(Owned, Base):
 
     generation: Mapped[Generation] = relationship()
     preferences: Mapped[list[Preference]] = relationship(order_by="Preference.id", back_populates="judgment")
+
+    def place_of(self, candidate_id: int) -> int | None:
+        """Return the place of a candidate in the ranking, counted from 1; None if the candidates were not ranked."""
+        ranking = self.ranking or []
+        return ranking.index(candidate_id) + 1 if candidate_id in ranking else None
+
+    def remark_on(self, candidate_id: int) -> dict[str, Any]:
+        """Return the `rating` and the `tags` of a candidate: None and none if it has no such remark."""
+        said: dict[str, Any] = next((one for one in self.remarks or () if one["candidate_id"] == candidate_id), {})
+        return {"rating": said.get("rating"), "tags": said.get("tags", [])}
 
 
 JUDGE = func.coalesce("imported:" + Judgment.annotator, cast(Judgment.user_id, String))

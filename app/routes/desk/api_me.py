@@ -60,6 +60,7 @@ def _me() -> dict[str, Any]:
     settings = desk_settings.of(user)
     tally = pace.today(session, user.id, settings.zone)
     sitting = pace.sitting(session, user.id)
+    studio = studio_settings.settings(session)
     return {
         "id": user.id,
         "email": user.email,
@@ -69,4 +70,10 @@ def _me() -> dict[str, Any]:
         "today": {"judged": tally.judged, "seconds": tally.seconds, "per_minute": tally.per_minute},
         "sitting": {"judged": sitting.judged, "minutes": sitting.minutes},
         "streak_days": pace.streak(session, user.id, settings.zone),
+        "asked": {
+            "question": studio.question,
+            "rating": studio.ask_rating,
+            "tags": list(studio.tags),
+            "comment": studio.ask_comment,
+        },
     }

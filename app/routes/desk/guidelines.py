@@ -14,6 +14,7 @@ from app.extensions import db
 from app.services.desk import guidelines
 from app.services.prompts import studio_settings
 from app.words import N_, gettext
+from models.formats.annotations import MOST_TAGS
 
 blueprint = Blueprint("guidelines", __name__, url_prefix="/admin/guidelines")
 
@@ -23,7 +24,12 @@ _NUMBERS = {
     "gold_every": N_("One attention check in how many screens"),
     "break_minutes": N_("Minutes of work before a break is suggested"),
 }
-_SWITCHES = ("blur", "only_english")
+_SWITCHES = ("blur", "only_english", "ask_rating", "ask_comment")
+QUESTIONS = {
+    studio_settings.BEST_OF_THREE: N_("Which of three rewrites is the best?"),
+    studio_settings.BEST_OF_TWO: N_("Which of two rewrites is the better one?"),
+    studio_settings.RANKING: N_("In which order are three rewrites good?"),
+}
 
 
 @blueprint.get("")
@@ -32,6 +38,7 @@ def page() -> ResponseReturnValue:
     now = studio_settings.settings(db.session())
     values: dict[str, Any] = {name: getattr(now, name) for name in _NUMBERS}
     values |= {"guidelines": now.guidelines, **{name: getattr(now, name) for name in _SWITCHES}}
+    values |= {"question": now.question, "tags": "\n".join(now.tags)}
     return _page(values, guidelines.digest(now.guidelines))
 
 
@@ -39,13 +46,13 @@ def page() -> ResponseReturnValue:
 def save() -> ResponseReturnValue:
     """Store guidelines and settings; what was typed stays on the page if it cannot be stored."""
     form = request.form
-    typed: dict[str, Any] = {name: form.get(name, "") for name in (*_NUMBERS, "guidelines")}
+    typed: dict[str, Any] = {name: form.get(name, "") for name in (*_NUMBERS, "guidelines", "question", "tags")}
     typed |= {name: form.get(name) == "yes" for name in _SWITCHES}
     typed["guidelines"] = typed["guidelines"].replace("\r\n", "\n")
     seen = form.get("seen", "")
     try:
         _refuse_to_overwrite(seen, typed["guidelines"])
-        values = {**typed, **{name: _number(name, form) for name in _NUMBERS}}
+        values = {**typed, **{name: _number(name, form) for name in _NUMBERS}, "tags": _lines(typed["tags"])}
         studio_settings.change(db.session(), user_id(), values)
     except DomainError as refusal:
         if isinstance(refusal, Conflict):
@@ -59,6 +66,8 @@ def _page(values: Mapping[str, Any], seen: str, problem: str | None = None) -> s
     return render_template(
         "desk/guidelines_page.html",
         values=values,
+        questions={name: gettext(label) for name, label in QUESTIONS.items()},
+        most_tags=MOST_TAGS,
         seen=seen,
         problem=problem,
         preview=guidelines.to_html(values["guidelines"][: studio_settings.MOST_TEXT]),
@@ -82,3 +91,8 @@ def _number(name: str, form: Mapping[str, str]) -> int:
         return int(form.get(name, ""))
     except ValueError:
         raise Invalid(gettext("“%(name)s” needs a whole number.", name=gettext(_NUMBERS[name]))) from None
+
+
+def _lines(text: str) -> list[str]:
+    """Return the lines of a text that hold something, without white space around it."""
+    return [line.strip() for line in text.splitlines() if line.strip()]

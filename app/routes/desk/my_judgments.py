@@ -15,6 +15,7 @@ from app.context import mellow
 from app.db import Judgment, Verdict
 from app.domain_errors import DomainError, Invalid, NotFound
 from app.extensions import db
+from app.routes.desk import changed_judgment
 from app.routes.desk.pages import FLAG_REASONS, SKIP_REASONS
 from app.services.desk import judgments, own_judgments, pace
 from app.services.desk import settings as desk_settings
@@ -71,7 +72,7 @@ def redo(judgment_id: int) -> ResponseReturnValue:
 def change(judgment_id: int) -> ResponseReturnValue:
     """Replace a judgment by another one on the same screen."""
     judgment = own_judgments.own(db.session(), user_id(), judgment_id)
-    return _judge_again(judgment_id, _body_of_form(judgment.generation_id), gettext("Changed."))
+    return _judge_again(judgment_id, changed_judgment.body_of_form(request.form, judgment), gettext("Changed."))
 
 
 def _judge_again(
@@ -91,25 +92,6 @@ def _judge_again(
     return _back(standing)
 
 
-def _body_of_form(generation_id: int) -> dict[str, Any]:
-    """Return the form as the JSON body of a judgment."""
-    form = request.form
-    said, _, number = form.get("said", "").partition(":")
-    body: dict[str, Any] = {"generation_id": generation_id, "verdict": said}
-    if said == Verdict.CHOSEN:
-        body["candidate_id"] = _id(number)
-    elif said == Verdict.TIE:
-        body["tied"] = [_id(each) for each in form.getlist("tied")]
-    elif said == Verdict.EDITED:
-        body["edited_text"] = form.get("edited_text", "").replace("\r\n", "\n")  # browsers send line ends as CRLF
-    elif said in (Verdict.SKIPPED, own_judgments.FLAGGED):
-        flagged = said == own_judgments.FLAGGED
-        body |= {"verdict": Verdict.SKIPPED, "flagged": flagged, "reason": form.get("reason", "").strip() or None}
-    elif not said:
-        body["verdict"] = None
-    return body
-
-
 def _page(
     filters: own_judgments.Filters,
     below: int | None,
@@ -117,7 +99,7 @@ def _page(
     refused: tuple[int, str] | None = None,
 ) -> str:
     session, person = db.session(), user_id()
-    settings = desk_settings.read(session, person)
+    settings, asked = desk_settings.read(session, person), studio_settings.settings(session)
     found = own_judgments.page(session, person, filters, settings.zone, below)
     return render_template(
         "desk/work.html",
@@ -133,7 +115,8 @@ def _page(
         states={name: gettext(label) for name, label in own_judgments.STATES.items()},
         known_reasons={reason: gettext(reason) for reason in SKIP_REASONS + FLAG_REASONS},
         zone=settings.zone,
-        blur=settings.hides_texts(studio_settings.settings(session).blur),
+        asked=asked,
+        blur=settings.hides_texts(asked.blur),
         today=pace.today(session, person, settings.zone),
         sitting=pace.sitting(session, person),
         streak=pace.streak(session, person, settings.zone),
@@ -158,7 +141,3 @@ def _below() -> int | None:
     if not number:
         raise Invalid(gettext("below must be the number of a judgment."))
     return number
-
-
-def _id(value: str) -> int | str:
-    return int(value) if value.isdecimal() and len(value) < 12 else value

@@ -14,6 +14,7 @@ from app.context import mellow
 from app.db import now
 from app.extensions import db
 from app.services.desk import judgments, pace, settings
+from app.services.desk.judgment_request import LONGEST_COMMENT
 from app.services.prompts import queue, samples, studio_settings
 from app.words import N_
 from models.serving.generator import CANDIDATES
@@ -29,6 +30,9 @@ SKIP_REASONS = (
 FLAG_REASONS = (N_("A threat or self-harm"), N_("Somebody's private data"), N_("The rewrites are broken"))
 
 
+_QUESTION_SCRIPTS = ("question", "comment", "kept", "ranking", "remarks")
+
+
 @blueprint.get("/")
 def home() -> ResponseReturnValue:
     """Redirect to the desk."""
@@ -42,6 +46,8 @@ def page() -> ResponseReturnValue:
         "desk/annotate.html",
         longest=mellow().settings.max_text_length,
         longest_reason=judgments.LONGEST_REASON,
+        longest_comment=LONGEST_COMMENT,
+        question_scripts=[f"desk/question/{name}" for name in _QUESTION_SCRIPTS],
         candidates=range(1, CANDIDATES + 1),
         reasons={"skip": SKIP_REASONS, "flag": FLAG_REASONS},
         not_english=SKIP_REASONS[0],
@@ -57,6 +63,7 @@ def _desk(session: Session, person: int) -> dict[str, Any]:
     today = pace.today(session, person, own.zone, at)
     return {
         "own": own,
+        "asked": everybody,
         "only_english": everybody.only_english,
         "blurred": own.hides_texts(everybody.blur),
         "break_minutes": everybody.break_minutes,

@@ -157,6 +157,7 @@ def _page(**given: Any) -> str:
         members=statistics.members(session, cut.ids),
         totals=statistics.totals(session),
         alpha=agreed.alpha,
+        rankings=agreed.rankings,
         pairs=agreed.pairs[: person_page.MOST_PAIRS],
         more_pairs=max(0, len(agreed.pairs) - person_page.MOST_PAIRS),
         names=person_page.names(agreed.pairs[: person_page.MOST_PAIRS]),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from app.services.training.reward.heads import Chooser
-from models.serving.generator import Generator, Sampling, Screen
+from models.serving.generator import CANDIDATES, Generator, Sampling, Screen
 from models.serving.mixed import mixed
 from models.serving.screen import Gone
 
@@ -42,15 +42,16 @@ def draw(
     sampling: Sampling,
     chooser: Chooser | None,
     gone: Gone,
+    wanted: int = CANDIDATES,
 ) -> Drawn:
-    """Draw a screen for `text`; of both versions, if there is another and the two can fill three different cards.
+    """Draw a screen of `wanted` cards for `text`; of both versions, if there is another and the cards can differ.
 
     Raises InputTooLong, and NoLongerWanted as soon as `gone` tells so.
     """
     head = chooser.head if chooser else None
     if beside is not None:
-        both = mixed(text, generator, beside.generator, sampling, head, gone)
+        both = mixed(text, generator, beside.generator, sampling, head, gone, wanted)
         if both is not None:
             versions = tuple(card.version for card in both.candidates)
             return Drawn(both, versions, generator.version, chooser, beside.comparison_id)
-    return Drawn.of_one(generator.generate(text, sampling, head=head, gone=gone), generator.version, chooser)
+    return Drawn.of_one(generator.generate(text, sampling, wanted, head, gone), generator.version, chooser)

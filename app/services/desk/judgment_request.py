@@ -11,20 +11,34 @@ from msgspec import Meta, structs
 
 from app.db import Verdict
 from app.domain_errors import Invalid
-from app.schemas.kinds import STORABLE, RowId, Text
+from app.schemas.kinds import NOT_BLANK, STORABLE, RowId, Text
 from app.schemas.reading import Sent, read
 from app.services.desk.edited_text import check_edited
 from app.services.prompts import prompts
 from app.words import N_, gettext
+from models.formats.annotations import BEST_RATING, LONGEST_TAG, MOST_TAGS, WORST_RATING
 
 LONGEST_REASON = 1_000
 """The most characters of a reason for skipping or flagging."""
+LONGEST_COMMENT = 1_000
+"""The most characters of a comment."""
 
 _LONGEST_SECONDS = 86_400.0
+_NO_RATING = N_("rating must be a whole number from 1 to 5.")
+_NO_TAGS = N_("tags must be a list of at most {most} names.")
+_NO_TAG = N_("A tag must be a text of 1 to {most} characters.")
+_Tag = Annotated[
+    str,
+    Meta(
+        extra_json_schema={"minLength": 1, "maxLength": LONGEST_TAG, "pattern": NOT_BLANK},
+        extra={"refusal": _NO_TAG, "most": LONGEST_TAG},
+    ),
+]
 _NO_SECONDS = N_("seconds must be a number that is not negative.")
 _FEW_TIED = N_("tied must name at least two different candidates; leave it out if all are equally good.")
 _NO_KEY = N_("client_key must be a UUID.")
 _TiedId = Annotated[RowId, Meta(extra={"refusal": N_("A candidate id in tied must be a positive whole number.")})]
+_RankedId = Annotated[RowId, Meta(extra={"refusal": N_("A candidate id in ranking must be a positive whole number.")})]
 _Seconds = Annotated[float, Meta(ge=0, description="How long the person looked.", extra={"refusal": _NO_SECONDS})]
 _Tied = Annotated[
     tuple[_TiedId, ...],
@@ -33,6 +47,24 @@ _Tied = Annotated[
         description="The candidates that are equally good, with a verdict of tie; left out: all of them.",
         extra_json_schema={"uniqueItems": True},
         extra={"refusal": N_("tied must be a list of candidate ids."), "bounds": _FEW_TIED},
+    ),
+]
+_NO_RANKING = N_("ranking must name different candidates, the chosen one first.")
+_Ranking = Annotated[
+    tuple[_RankedId, ...],
+    Meta(
+        min_length=2,
+        description="All candidates of the screen, the chosen one first, with a verdict of chosen.",
+        extra_json_schema={"uniqueItems": True},
+        extra={"refusal": N_("ranking must be a list of candidate ids."), "bounds": _NO_RANKING},
+    ),
+]
+_Comment = Annotated[
+    str,
+    Meta(
+        description="What colleagues should know of it, with any verdict.",
+        extra_json_schema={"maxLength": LONGEST_COMMENT, "pattern": STORABLE},
+        extra={"refusal": N_("The text must be a string.")},
     ),
 ]
 _Reason = Annotated[
@@ -53,11 +85,37 @@ _ClientKey = Annotated[
 ]
 
 
+class Remark(Sent, frozen=True):
+    """Remark on one candidate: how good it is, from 1 (worst) to 5, and tags.
+
+    It is stored whatever the studio asks for now: its settings may have changed since the screen was shown, and other
+    programs may have tags of their own.
+    """
+
+    candidate_id: RowId
+    rating: (
+        Annotated[int, Meta(ge=WORST_RATING, le=BEST_RATING, extra={"refusal": _NO_RATING, "bounds": _NO_RATING})]
+        | None
+    ) = None
+    tags: Annotated[
+        tuple[_Tag, ...], Meta(max_length=MOST_TAGS, extra={"refusal": _NO_TAGS, "bounds": _NO_TAGS, "most": MOST_TAGS})
+    ] = ()
+
+
+_Remarks = Annotated[
+    tuple[Remark, ...],
+    Meta(
+        description="Ratings and tags of candidates, at most one remark for each.",
+        extra={"refusal": N_("remarks must be a list of remarks on candidates.")},
+    ),
+]
+
+
 def _said_by(verdict: Verdict, needed: str = "", may_have: tuple[str, ...] = ()) -> dict[str, Any]:
     """The fields of one verdict as a JSON Schema: one that is not its own says nothing."""
     own = {needed, *may_have}
     nothing: dict[str, Any] = {
-        **{name: {"type": "null"} for name in ("candidate_id", "edited_text", "tied")},
+        **{name: {"type": "null"} for name in ("candidate_id", "edited_text", "tied", "ranking")},
         "reason": {"enum": [None, ""]},
         "flagged": {"const": False},
     }
@@ -73,16 +131,17 @@ class JudgmentRequest(Sent, frozen=True):
     """Judgment of one screen. Each verdict has fields of its own; a field that is null says nothing.
 
     `seconds` is how long the person looked. `tied` holds the candidates of a tie that are equally good; without them
-    all are. A `flagged` screen is a skipped one that an admin should look at; `reason` says why it was skipped or
-    flagged. `client_key` is the sender's own UUID of this judgment: sent a second time, it is the same judgment, even
-    if that was undone since.
+    all are. `ranking` is the order of all candidates, which says more than the first of them alone. `remarks` are
+    ratings and tags of candidates; they, and a `comment`, go with any verdict. A `flagged` screen is a skipped one that
+    an admin should look at; `reason` says why it was skipped or flagged. `client_key` is the sender's own UUID of this
+    judgment: sent a second time, it is the same judgment, even if that was undone since.
     """
 
     unknown: ClassVar[str] = N_("There is no field {name!r} in a judgment.")
     rules: ClassVar[tuple[dict[str, Any], ...]] = (
         {
             "anyOf": [
-                _said_by(Verdict.CHOSEN, "candidate_id"),
+                _said_by(Verdict.CHOSEN, "candidate_id", ("ranking",)),
                 _said_by(Verdict.EDITED, "edited_text", ("candidate_id",)),
                 _said_by(Verdict.FINE),
                 _said_by(Verdict.TIE, may_have=("tied",)),
@@ -101,6 +160,9 @@ class JudgmentRequest(Sent, frozen=True):
     reason: _Reason | None = None
     flagged: Annotated[bool, Meta(description="An admin should look at it, with a verdict of skipped.")] = False
     client_key: _ClientKey | None = None
+    ranking: _Ranking | None = None
+    remarks: _Remarks | None = None
+    comment: _Comment | None = None
 
     @classmethod
     def prepared(cls, values: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -121,10 +183,19 @@ class JudgmentRequest(Sent, frozen=True):
             raise Invalid(gettext(_FEW_TIED))
         if self.tied and self.verdict != Verdict.TIE:
             raise Invalid(gettext("tied belongs to a verdict of tie, and only to that."))
+        self._check_ranking()
         if (self.flagged or self.reason) and self.verdict != Verdict.SKIPPED:
             raise Invalid(gettext("reason and flagged belong to a verdict of skipped, and only to that."))
         if self.seconds == math.inf:
             raise Invalid(gettext(_NO_SECONDS))
+
+    def _check_ranking(self) -> None:
+        if not self.ranking:
+            return
+        if self.verdict != Verdict.CHOSEN:
+            raise Invalid(gettext("ranking belongs to a verdict of chosen, and only to that."))
+        if self.ranking[0] != self.candidate_id or len(set(self.ranking)) < len(self.ranking):
+            raise Invalid(gettext(_NO_RANKING))
 
     @classmethod
     def parse(cls, body: Mapping[str, Any], longest_text: int) -> Self:
@@ -140,6 +211,7 @@ class JudgmentRequest(Sent, frozen=True):
             self,
             edited_text=None if self.edited_text is None else check_edited(self.edited_text, longest_text),
             reason=prompts.check_text(self.reason, LONGEST_REASON) if self.reason else None,
+            comment=prompts.check_text(self.comment, LONGEST_COMMENT) if self.comment else None,
             seconds=None if self.seconds is None else min(self.seconds, _LONGEST_SECONDS),
             client_key=_uuid(self.client_key),
         )

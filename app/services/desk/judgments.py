@@ -7,8 +7,7 @@ the transaction, and rows are inserted without the ORM. Judgments that arrive at
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Table, bindparam, select, update
 from sqlalchemy.exc import IntegrityError
@@ -22,16 +21,15 @@ from app.db import (
     PrebuiltInsert,
     Preference,
     Prompt,
-    Verdict,
     new_key,
     now,
     project_of,
     write_transaction,
     write_with_others,
 )
-from app.domain_errors import Conflict, DomainError, Invalid, NotFound
-from app.services.desk.edited_text import reads_like
+from app.domain_errors import Conflict, DomainError, NotFound
 from app.services.desk.judgment_request import LONGEST_REASON, JudgmentRequest
+from app.services.desk.said import Said, Screen
 from app.services.prompts import retirement, studio_settings
 from app.services.system import webhooks
 from app.words import gettext
@@ -40,17 +38,6 @@ __all__ = ["LONGEST_REASON", "JudgmentRequest", "judge", "judge_again", "undo"]
 
 _judgments: Table = Judgment.__table__  # type: ignore[assignment]
 _preferences: Table = Preference.__table__  # type: ignore[assignment]
-
-
-@dataclass(frozen=True)
-class _Screen:
-    """A screen as its person saw it: the prompt, and (id, text) of each candidate in the order shown."""
-
-    id: int
-    project: int
-    gold: bool
-    prompt: str
-    candidates: tuple[tuple[int, str], ...]
 
 
 class _Standing(NamedTuple):
@@ -63,45 +50,9 @@ class _Standing(NamedTuple):
     edited_text: str | None
     reason: str | None
     flagged: bool
-
-
-@dataclass(frozen=True)
-class _YieldedRows:
-    """The rows that a judgment yields: the tied candidates in the order shown, and (chosen, rejected) texts."""
-
-    tied: list[int]
-    prompt: str
-    pairs: list[tuple[str, str]]
-    weight: float
-
-    @classmethod
-    def of(cls, screen: _Screen, sent: JudgmentRequest) -> Self:
-        """Return the rows that a judgment yields.
-
-        A choice or an edited text yields one row per rejected candidate. So does a prompt that is fine as it is: it is
-        preferred to each candidate that says something else. In a tie of some, each tied text is preferred
-        to each of the others, and the rows of one rejected text have weights that sum to one. A tie of all, "none is
-        good" and a skip yield no rows, nor does an attention check, which measures the person only. Raises Invalid for
-        a candidate that is not on the screen.
-        """
-        tied = _tied_in_order(screen, sent)
-        texts = [text for _, text in screen.candidates]
-        if sent.candidate_id is not None and sent.candidate_id not in {number for number, _ in screen.candidates}:
-            raise Invalid(gettext("Candidate %(id)s is not on this screen.", id=sent.candidate_id))
-        if sent.edited_text is not None and any(reads_like(sent.edited_text, text) for text in texts):
-            raise Invalid(gettext("The edited text is one of the rewrites as it stands: choose that one instead."))
-        if sent.verdict == Verdict.EDITED and sent.edited_text is not None:
-            chosen, rejected = [sent.edited_text], texts
-        elif sent.verdict == Verdict.FINE:
-            chosen, rejected = [screen.prompt], [text for text in texts if not reads_like(screen.prompt, text)]
-        else:
-            best = {sent.candidate_id} if sent.verdict == Verdict.CHOSEN else set(tied)
-            chosen = [text for number, text in screen.candidates if number in best]
-            rejected = [text for number, text in screen.candidates if number not in best]
-        if screen.gold or not chosen:
-            return cls(tied, screen.prompt, [], 1.0)
-        pairs = [(good, bad) for bad in rejected for good in chosen]
-        return cls(tied, screen.prompt, pairs, 1 / len(chosen))
+    ranking: list[int] | None
+    remarks: list[dict[str, Any]] | None
+    comment: str | None
 
 
 def judge(session: Session, user_id: int, sent: JudgmentRequest) -> int:
@@ -111,14 +62,14 @@ def judge(session: Session, user_id: int, sent: JudgmentRequest) -> int:
     the screen has another verdict already or the client_key belongs to another judgment.
     """
     screen = _own_screen(session, _SCREEN.read(session, {"screen": sent.generation_id}), user_id, sent.generation_id)
-    yielded = _YieldedRows.of(screen, sent)
+    said = Said.of(screen, sent)
     if session.in_transaction():
         session.commit()  # releases the connection while this request waits for others
 
     def write(connection: Connection) -> int | DomainError:
         # Nearly every judgment is new, so earlier ones are looked up only if the insert fails.
-        number = _add(connection, user_id, screen.project, sent, yielded)
-        return number if number is not None else _existing_or_error(connection, user_id, screen, sent)
+        number = _add(connection, user_id, screen.project, sent, said)
+        return number if number is not None else _existing_or_error(connection, user_id, sent, said)
 
     try:
         stored = write_with_others(session, write)
@@ -141,15 +92,15 @@ def judge_again(session: Session, user_id: int, sent: JudgmentRequest, again: Ju
         screen = _own_screen(
             session, _SCREEN.rows(connection, {"screen": sent.generation_id}), user_id, sent.generation_id
         )
-        yielded = _YieldedRows.of(screen, sent)
-        standing = _standing(connection, user_id, screen)
+        said = Said.of(screen, sent)
+        standing = _standing(connection, user_id, sent.generation_id)
         if standing is not None:
-            if _same_verdict(standing, yielded.tied, sent):
+            if _same_verdict(standing, said, sent):
                 return int(standing.id)
             undone = update(_judgments).where(_judgments.c.id == standing.id).values(undone_at=now())
             connection.execute(undone)
             session.expire_all()
-        number = _add(connection, user_id, screen.project, sent, yielded)
+        number = _add(connection, user_id, screen.project, sent, said)
         if number is None:
             raise _judged_meanwhile()
         if again is not None and again.imported:
@@ -206,18 +157,16 @@ _ADD = PrebuiltInsert(
 )
 
 
-def _own_screen(session: Session, rows: Sequence[Sequence[Any]], user_id: int, generation_id: int) -> _Screen:
+def _own_screen(session: Session, rows: Sequence[Sequence[Any]], user_id: int, generation_id: int) -> Screen:
     """Return the screen made of the rows found for it; raises NotFound if it is not this person's in this project."""
     if not rows or tuple(rows[0][:2]) != (user_id, project_of(session)):
         raise NotFound(gettext("There is no generation %(id)s of yours.", id=generation_id))
     _, project, gold, prompt, *_ = rows[0]
     candidates = tuple((number, text) for *_, number, text in rows if number is not None)
-    return _Screen(generation_id, project, gold, prompt, candidates)
+    return Screen(generation_id, project, gold, prompt, candidates)
 
 
-def _add(
-    connection: Connection, user_id: int, project: int, sent: JudgmentRequest, yielded: _YieldedRows
-) -> int | None:
+def _add(connection: Connection, user_id: int, project: int, sent: JudgmentRequest, said: Said) -> int | None:
     """Write the judgment, its preference rows and its webhook event in the running transaction; returns its id.
 
     Writes nothing and returns None if another judgment has the same client_key or stands on the same screen.
@@ -228,7 +177,10 @@ def _add(
         "project_id": project,
         "verdict": str(sent.verdict),
         "candidate_id": sent.candidate_id,
-        "tied": yielded.tied or None,
+        "tied": said.tied or None,
+        "ranking": said.ranking or None,
+        "remarks": said.remarks or None,
+        "comment": sent.comment,
         "edited_text": sent.edited_text,
         "reason": sent.reason,
         "flagged": sent.flagged,
@@ -237,8 +189,10 @@ def _add(
         "imported": False,
         "created_at": now(),
     }
-    pair = {"prompt": yielded.prompt, "weight": yielded.weight}
-    rows = [{**pair, "chosen": chosen, "rejected": rejected} for chosen, rejected in yielded.pairs]
+    rows = [
+        {"prompt": said.prompt, "chosen": chosen, "rejected": rejected, "weight": weight}
+        for chosen, rejected, weight in said.pairs
+    ]
     number = _ADD.add(connection, values, rows)
     if number is None:
         return None
@@ -247,15 +201,13 @@ def _add(
         "generation_id": sent.generation_id,
         "user_id": user_id,
         "verdict": str(sent.verdict),
-        "preferences": len(yielded.pairs),
+        "preferences": len(said.pairs),
     }
     webhooks.record(connection, webhooks.JUDGMENT_CREATED, announcement, project)
     return number
 
 
-def _existing_or_error(
-    connection: Connection, user_id: int, screen: _Screen, sent: JudgmentRequest
-) -> int | DomainError:
+def _existing_or_error(connection: Connection, user_id: int, sent: JudgmentRequest, said: Said) -> int | DomainError:
     """Return the id of the judgment that prevented the insert, if it says the same, else the error to raise.
 
     It is found by its client_key or as the standing judgment of the screen. The error is returned, not raised, because
@@ -265,13 +217,13 @@ def _existing_or_error(
         earlier = _SENT.rows(connection, {"key": sent.client_key})
         if earlier:
             number, *whose = earlier[0]
-            if whose != [user_id, screen.id]:
+            if whose != [user_id, sent.generation_id]:
                 return Conflict(gettext("That client_key belongs to another judgment."))
             return int(number)
-    standing = _standing(connection, user_id, screen)
+    standing = _standing(connection, user_id, sent.generation_id)
     if standing is None:
         return _judged_meanwhile()
-    if _same_verdict(standing, _tied_in_order(screen, sent), sent):
+    if _same_verdict(standing, said, sent):
         return standing.id
     sentence = gettext("This screen has another verdict already: undo that one first.")
     return Conflict(sentence, judgment_id=standing.id)
@@ -281,23 +233,18 @@ def _judged_meanwhile() -> Conflict:
     return Conflict(gettext("This screen was judged elsewhere at the same moment: look at it and try again."))
 
 
-def _standing(connection: Connection, user_id: int, screen: _Screen) -> _Standing | None:
+def _standing(connection: Connection, user_id: int, generation_id: int) -> _Standing | None:
     """Return the person's standing judgment of that screen, or None; there is at most one."""
-    rows = _STANDING.rows(connection, {"screen": screen.id, "person": user_id})
+    rows = _STANDING.rows(connection, {"screen": generation_id, "person": user_id})
     return _Standing(*rows[0]) if rows else None
 
 
-def _same_verdict(standing: _Standing, tied: list[int], sent: JudgmentRequest) -> bool:
+def _same_verdict(standing: _Standing, said: Said, sent: JudgmentRequest) -> bool:
     """Return whether the standing judgment says the same as the new one."""
-    said = (standing.verdict, standing.candidate_id, standing.tied or [], standing.edited_text)
-    says = (sent.verdict, sent.candidate_id, tied, sent.edited_text)
-    return said == says and (standing.reason, standing.flagged) == (sent.reason, sent.flagged)
-
-
-def _tied_in_order(screen: _Screen, sent: JudgmentRequest) -> list[int]:
-    """Return the tied candidates in the order shown; empty in a tie of all, and for every other verdict."""
-    shown = [number for number, _ in screen.candidates]
-    strange = set(sent.tied or ()) - set(shown)
-    if strange:
-        raise Invalid(gettext("Candidate %(id)s is not on this screen.", id=min(strange)))
-    return [] if len(sent.tied or ()) == len(shown) else [number for number in shown if number in (sent.tied or ())]
+    lists = (said.tied or None, said.ranking or None, said.remarks or None)
+    if lists != (standing.tied or None, standing.ranking, standing.remarks):
+        return False
+    return all(
+        getattr(standing, name) == getattr(sent, name)
+        for name in ("verdict", "candidate_id", "edited_text", "reason", "flagged", "comment")
+    )

@@ -123,6 +123,9 @@ def same_again(judgment: Judgment) -> dict[str, Any]:
         "tied": judgment.tied,
         "reason": judgment.reason,
         "flagged": judgment.flagged,
+        "ranking": judgment.ranking,
+        "remarks": judgment.remarks,
+        "comment": judgment.comment,
         "seconds": judgment.seconds,
     }
     return {name: value for name, value in body.items() if value is not None}

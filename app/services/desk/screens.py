@@ -43,8 +43,9 @@ def generate(
     InputTooLong, and NoLongerWanted as soon as `gone` tells so. Either all of it is stored or nothing; no transaction
     is open while the model works.
     """
+    wanted = studio_settings.settings(session).cards
     session.commit()
-    drawn = draw(text, generator, beside, sampling, chooser, gone)
+    drawn = draw(text, generator, beside, sampling, chooser, gone, wanted)
     with write_transaction(session):
         prompt = prompts.find_or_add(session, text, source)
         generation = store_drawn(session, prompt, user_id, drawn)
@@ -72,7 +73,7 @@ def next_screen(
     reservations.renew(session, user_id, shown)
     while (waiting := queue.left_over(session, user_id, shown, decided)) is not None:
         if waiting.gold:
-            left = _with_todays_answer(session, waiting, generator.version)
+            left = _with_todays_answer(session, waiting, generator.version, decided.cards)
         elif reservations.reserve(session, user_id, waiting.prompt_id, decided):
             left = _choose_again(session, generator, waiting, sampling, decided, chooser, gone)
         else:
@@ -84,7 +85,7 @@ def next_screen(
         with write_transaction(session):
             # Looked up again: the same person may have two tabs.
             met = queue.screen_of(session, user_id, check, gold=True)
-            return met or store_check(session, check, user_id, generator.version), False
+            return met or store_check(session, check, user_id, generator.version, decided.cards), False
     while (prompt := queue.next_waiting(session, user_id, decided)) is not None:
         if not reservations.reserve(session, user_id, prompt.id, decided):
             continue
@@ -144,7 +145,7 @@ def _serve(
     drawn = None
     if not (shared and _first_screen(session, prompt_id)):
         session.commit()
-        drawn = draw(text, generator, beside, sampling, chooser, gone)
+        drawn = draw(text, generator, beside, sampling, chooser, gone, decided.cards)
     with write_transaction(session):
         if session.get(Prompt, prompt_id, with_for_update=True, populate_existing=True) is None:
             return None
@@ -163,7 +164,7 @@ def _serve(
         return store_drawn(session, prompt, user_id, drawn), drawn.screen.exhausted
 
 
-def _with_todays_answer(session: Session, waiting: Generation, version: int) -> Generation | None:
+def _with_todays_answer(session: Session, waiting: Generation, version: int, cards: int) -> Generation | None:
     """Return the screen to show in the place of an unjudged one of a check: itself, unless the answer changed.
 
     None if it was deleted meanwhile.
@@ -174,7 +175,7 @@ def _with_todays_answer(session: Session, waiting: Generation, version: int) -> 
     with write_transaction(session):
         held = _held(session, screen_id)
         if held is not None and held.superseded_by is None:
-            held.superseded_by = store_check(session, held.prompt, held.user_id, version).id
+            held.superseded_by = store_check(session, held.prompt, held.user_id, version, cards).id
         return session.get_one(Generation, held.superseded_by) if held is not None else None
 
 
@@ -207,9 +208,9 @@ def _choose_again(
     drawn = _as_drawn(waiting, options)
     session.commit()
     if options:
-        screen = generator.choose_again(text, drawn, chooser.head)
+        screen = generator.choose_again(text, drawn, chooser.head, decided.cards)
     else:
-        screen = generator.generate(text, sampling, head=chooser.head, gone=gone)
+        screen = generator.generate(text, sampling, decided.cards, chooser.head, gone)
     if {candidate.text for candidate in screen.candidates} == texts:
         return waiting
     with write_transaction(session):

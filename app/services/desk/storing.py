@@ -19,6 +19,7 @@ from app.services.prompts import attention_checks
 from app.words import gettext
 from models.reward.features import pack
 from models.serving import pool
+from models.serving.generator import CANDIDATES
 
 _shuffler = random.SystemRandom()
 
@@ -77,11 +78,11 @@ def store_copy(session: Session, first: Generation, user_id: int) -> Generation:
     return store(session, generation, candidates)
 
 
-def store_check(session: Session, prompt: Prompt, user_id: int, version: int) -> Generation:
-    """Store an attention check for a person, within the running transaction; raises NotSignedIn."""
+def store_check(session: Session, prompt: Prompt, user_id: int, version: int, cards: int = CANDIDATES) -> Generation:
+    """Store an attention check of so many cards for a person, within the running transaction; raises NotSignedIn."""
     candidates = [
         Candidate(text=text, log_probability=0.0, right=text == prompt.gold_answer)
-        for text in attention_checks.texts(session, prompt)
+        for text in attention_checks.texts(session, prompt, cards)
     ]
     # The version is what an ordinary screen would show: nobody is to tell the two apart.
     generation = Generation(

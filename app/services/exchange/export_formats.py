@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
 from typing import Any, Literal, NamedTuple
 
-from app.db import Verdict
 from app.services.exchange.incoming.beside import METADATA
-from app.services.exchange.judged_screens import JudgedScreen, People, Person
+from app.services.exchange.judged_screens import JudgedScreen, People
+from app.services.exchange.outgoing.screen_records import Record, Screens, argilla, labelstudio
 from app.services.prompts import metadata
 from app.words import N_
 from models.formats import WRITERS
-from models.formats.files.column_names import TEXT_NAMES
 from models.formats.schemas.conversation import said_by_assistant, said_by_user
 from models.formats.schemas.instructions import STUDIO_INSTRUCTION
 
 INSTRUCTION = STUDIO_INSTRUCTION
-_READ_AS_TEXTS = frozenset({*TEXT_NAMES, "candidates"})
-_OF_RESPONSES = frozenset({"judgment", "verdict", "person"})
-EDITED = "edited"
-"""The name of a text that was written by hand, among those of the cards."""
 
 
 class Pair(NamedTuple):
@@ -43,10 +38,7 @@ class Pair(NamedTuple):
 
 Judged = Sequence[Pair]
 """The preference rows of one judgment: of a tie, each of the tied texts against each of the others."""
-Record = dict[str, Any]
 Render = Callable[[Judged], Iterator[Record]]
-Screens = Sequence[JudgedScreen]
-"""Judgments of several people of the same texts, one of each person; the cards may have stood in another order."""
 RenderScreens = Callable[[Screens, People], Record]
 
 
@@ -67,8 +59,10 @@ def trl_chat(rows: Judged) -> Iterator[Record]:
 
 
 def kto(rows: Judged) -> Iterator[Record]:
-    """TRL's unpaired preferences: each text once, true if it was chosen."""
-    for label, texts in ((True, _chosen(rows)), (False, _rejected(rows))):
+    """TRL's unpaired preferences: each text once, true if it was chosen; of a ranking the first one was."""
+    beaten = {row.rejected for row in rows}  # in a ranking, what is preferred to one text may be behind another
+    best = [text for text in _chosen(rows) if text not in beaten] or [rows[0].chosen]
+    for label, texts in ((True, best), (False, _rejected(rows, rows[0].chosen))):
         for text in texts:
             yield {"prompt": rows[0].prompt, "completion": text, "label": label}
 
@@ -76,7 +70,7 @@ def kto(rows: Judged) -> Iterator[Record]:
 def seed(rows: Judged) -> Iterator[Record]:
     """The studio's own JSON: a record for each chosen text."""
     for chosen in _chosen(rows):
-        yield {"toxic": rows[0].prompt, "chosen": chosen, "rejected": _rejected(rows)}
+        yield {"toxic": rows[0].prompt, "chosen": chosen, "rejected": _rejected(rows, chosen)}
 
 
 def llamafactory(rows: Judged) -> Iterator[Record]:
@@ -105,10 +99,9 @@ def _chosen(rows: Judged) -> list[str]:
     return list(dict.fromkeys(row.chosen for row in rows))
 
 
-def _rejected(rows: Judged) -> list[str]:
-    # Not by their texts: two candidates of a screen that say the same were two.
-    first = rows[0].chosen
-    return [row.rejected for row in rows if row.chosen == first]
+def _rejected(rows: Judged, chosen: str) -> list[str]:
+    """Return what a chosen text was preferred to; two candidates of a screen that say the same are two."""
+    return [row.rejected for row in rows if row.chosen == chosen]
 
 
 def same_texts(screens: Iterable[JudgedScreen]) -> Iterator[Screens]:
@@ -125,103 +118,6 @@ def same_texts(screens: Iterable[JudgedScreen]) -> Iterator[Screens]:
             times[screen.who, texts] += 1
             groups.setdefault((texts, times[screen.who, texts]), []).append(screen)
         yield from groups.values()
-
-
-def labelstudio(screens: Screens, people: People) -> Record:
-    """A task for a `<List name="candidates">` ranked by a `<Ranker name="rank" toName="candidates">`.
-
-    Each judgment is an annotation; a skip is a cancelled one. Metadata whose name could be taken for that of a text is
-    in `meta`, the rest in `data`.
-    """
-    first = screens[0]
-    candidates = [{"id": name, "body": text} for name, text in _named_texts(first, "c")]
-    told = first.metadata or {}
-    apart = {name: value for name, value in told.items() if name.casefold() in _READ_AS_TEXTS}
-    beside = {name: value for name, value in told.items() if name not in apart}
-    return {
-        "id": first.screen_id,
-        "data": {**beside, "prompt": first.prompt, "candidates": candidates},
-        **({"meta": apart} if apart else {}),
-        "annotations": [_annotation(first, screen, people) for screen in screens],
-    }
-
-
-def argilla(screens: Screens, people: People) -> Record:
-    """A record of Argilla's client whose question `ranking` ranks the response fields; those not best share rank 2.
-
-    What has no ranking, a skip and "none is good", is a discarded response. The metadata hold those of the prompt, and
-    what a response has no place for, in the order of the responses.
-    """
-    first = screens[0]
-    told = first.metadata or {}
-    return {
-        "id": str(first.screen_id),
-        "fields": {"prompt": first.prompt, **dict(_named_texts(first, "response-"))},
-        METADATA: {
-            **{f"prompt.{name}" if name in _OF_RESPONSES else name: value for name, value in told.items()},
-            "judgment": [people.key(screen.key) for screen in screens],
-            "verdict": [screen.verdict for screen in screens],
-            "person": [people[screen.who].name for screen in screens],
-        },
-        "responses": {"ranking": [_response(first, screen, people[screen.who]) for screen in screens]},
-    }
-
-
-def _annotation(first: JudgedScreen, screen: JudgedScreen, people: People) -> Record:
-    person = people[screen.who]
-    best, others = _sides(first, screen, "c")
-    skipped = screen.verdict == Verdict.SKIPPED
-    result = {
-        "id": f"rank-{screen.id}",
-        "type": "ranker",
-        "from_name": "rank",
-        "to_name": "candidates",
-        "value": {"ranker": {"chosen": best, "rejected": others}},
-    }
-    moment = screen.created_at.isoformat()
-    return {
-        "id": screen.id,
-        "completed_by": person.number,
-        "created_username": person.name,
-        "created_at": moment,
-        "updated_at": moment,
-        "lead_time": screen.seconds,
-        "was_cancelled": skipped,
-        "ground_truth": False,
-        "result": [] if skipped else [result],
-        "judgment": people.key(screen.key),
-        "verdict": screen.verdict,
-    }
-
-
-def _response(first: JudgedScreen, screen: JudgedScreen, person: Person) -> Record:
-    best, others = _sides(first, screen, "response-")
-    ranking = [{"value": name, "rank": rank} for rank, side in ((1, best), (2, others)) for name in side]
-    ranked = screen.verdict not in (Verdict.SKIPPED, Verdict.NONE)
-    return {
-        "value": ranking if ranked else None,
-        "user_id": str(person.uuid),
-        "status": "submitted" if ranked else "discarded",
-    }
-
-
-def _named_texts(screen: JudgedScreen, prefix: str) -> list[tuple[str, str]]:
-    """The texts that are judged: the cards by their places on the screen, and what was written instead of them."""
-    cards = [(f"{prefix}{place}", card.text) for place, card in enumerate(screen.cards, start=1)]
-    return cards if screen.edited is None else [*cards, (EDITED, screen.edited)]
-
-
-def _sides(first: JudgedScreen, screen: JudgedScreen, prefix: str) -> tuple[list[str], list[str]]:
-    """The names of the texts said to be best and of the others, by the cards of the first of the screens.
-
-    Each side is in the order in which the person saw it.
-    """
-    free: dict[str, list[str]] = defaultdict(list)
-    for place, card in reversed(list(enumerate(first.cards, start=1))):
-        free[card.text].append(f"{prefix}{place}")
-    named = [(free[card.text].pop(), card.best) for card in screen.cards]
-    best = [name for name, is_best in named if is_best]
-    return (best if screen.edited is None else [EDITED]), [name for name, is_best in named if not is_best]
 
 
 _LINES_OF_JSON = ("application/x-ndjson; charset=utf-8", "jsonl")

@@ -25,7 +25,6 @@ from app.services.exchange.export_formats import (
     FormatName,
     Judged,
     Pair,
-    Record,
     Render,
     with_metadata,
 )
@@ -33,6 +32,7 @@ from app.services.exchange.incoming.beside import METADATA
 from app.services.exchange.judged_screens import People
 from app.services.exchange.judgment_search import JudgmentFilter
 from app.services.exchange.outgoing.redaction import Redactor
+from app.services.exchange.outgoing.screen_records import Record
 from models.formats.csv_lines import PLAIN, SPREADSHEET, CsvForm
 from models.formats.rows import BadRow
 

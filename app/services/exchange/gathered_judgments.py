@@ -6,8 +6,8 @@ looked for among the rows of a batch, and of those after it as long as more of t
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from app.domain_errors import Invalid
@@ -16,7 +16,7 @@ from app.services.exchange.mapping import Part, read_judgments
 from app.services.exchange.rows import FileRow
 from app.services.prompts import prompts
 from app.services.prompts.prompts import ImportReport
-from models.formats.annotations import FINE, SKIPPED, Annotation, sided
+from models.formats.annotations import CHOSEN, FINE, SKIPPED, Annotation, sided
 from models.formats.rows import BadRow
 
 
@@ -99,8 +99,11 @@ class Gathered:
         whole = [part for part in waiting.parts if not part.better or part.better[0] == better[0]]
         worse = [text for part in whole for text in part.worse]
         worse += [text for part in waiting.parts for text in part.worse if text not in worse]
+        ranking = _ranking(waiting.parts) if first.verdict == CHOSEN and len(better) > 1 else ()
+        if ranking:
+            better, worse = [ranking[0]], list(ranking[1:])
         try:
-            annotation = sided(better, worse, first.verdict, first.origin)
+            annotation = replace(sided(better, worse, first.verdict, first.origin), ranking=ranking)
         except BadRow as reason:
             self._refuse(waiting.line, reason)
             return
@@ -122,6 +125,9 @@ class Gathered:
                     unused=annotation.unused,
                     reason=annotation.reason,
                     flagged=annotation.flagged,
+                    ranking=annotation.ranking,
+                    remarks=annotation.remarks,
+                    comment=annotation.comment,
                 )
                 better, worse = list(annotation.better), list(annotation.worse)
             if annotation.verdict == FINE and better != [text]:
@@ -140,6 +146,9 @@ class Gathered:
             line=line,
             reason=annotation.reason,
             flagged=annotation.flagged,
+            ranking=tuple(one.strip() for one in annotation.ranking),
+            remarks=tuple(replace(one, text=one.text.strip()) for one in annotation.remarks),
+            comment=annotation.comment.strip(),
         )
 
     def _report_unused(self, line: int, unused: str) -> None:
@@ -147,3 +156,15 @@ class Gathered:
 
     def _refuse(self, line: int, reason: BadRow | Invalid) -> None:
         self.report.leave_out(line, f"Its judgment cannot be taken over: {str(reason).rstrip('.')}.")
+
+
+def _ranking(parts: Sequence[Part]) -> tuple[str, ...]:
+    """Return the order that the pairs of a judgment are of, the best text first; empty if they are of none."""
+    behind: defaultdict[str, list[str]] = defaultdict(list)
+    for part in parts:
+        for text in part.better:
+            behind[text] += part.worse
+    order = sorted(behind, key=lambda text: -len(behind[text]))
+    order += dict.fromkeys(text for part in parts for text in part.worse if text not in behind)
+    is_order = all(sorted(behind[text]) == sorted(order[place:]) for place, text in enumerate(order[:-1], start=1))
+    return tuple(order) if is_order else ()

@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
+from typing import Any
 from uuid import UUID, uuid5
 
 from sqlalchemy import select
@@ -28,10 +29,11 @@ from app.db import (
     now,
     project_of,
 )
+from app.services.desk.said import ranked_pairs
 from app.services.desk.storing import arranged
 from app.services.prompts import prompts
 from app.services.prompts.prompts import ImportReport
-from models.formats.annotations import NOWHERE, Origin
+from models.formats.annotations import NOWHERE, Origin, TextRemark
 
 _NAMESPACE = UUID("4d3f6e0e-5f4b-4c55-9d6f-0d1b6f7f2a61")
 
@@ -41,8 +43,9 @@ class JudgedRow:
     """A text, what was chosen for it and what was rejected; several chosen ones are equally good.
 
     `said` is the verdict, where the texts do not tell it: of an edit, the chosen text was written by hand, of a prompt
-    that is fine it is the prompt, and of a skip, the rejected ones are what was shown. `nth` counts equal judgments
-    that a record holds, from 0. `line` is where the judgment begins in its file.
+    that is fine it is the prompt, and of a skip, the rejected ones are what was shown. `ranking` are all texts, the
+    best one first, if they were ranked. `nth` counts equal judgments that a record holds, from 0. `line` is where the
+    judgment begins in its file.
     """
 
     text: str
@@ -54,6 +57,9 @@ class JudgedRow:
     line: int = 0
     reason: str = ""
     flagged: bool = False
+    ranking: tuple[str, ...] = ()
+    remarks: tuple[TextRemark, ...] = ()
+    comment: str = ""
 
     @property
     def verdict(self) -> Verdict:
@@ -265,6 +271,8 @@ def _judgment(
 ) -> Judgment:
     verdict = row.verdict
     preferred = () if verdict == Verdict.SKIPPED else row.chosen
+    pairs = [(good, bad, 1 / len(preferred)) for bad in row.rejected for good in preferred]
+    ids = {candidate.text: candidate.id for candidate in reversed(screen.candidates)}
     return Judgment(
         generation=screen,
         user_id=user_id,
@@ -273,6 +281,9 @@ def _judgment(
         candidate_id=best[0].id if verdict == Verdict.CHOSEN else None,
         tied=[candidate.id for candidate in best] if verdict == Verdict.TIE and row.rejected else None,
         edited_text=row.chosen[0] if verdict == Verdict.EDITED else None,
+        ranking=[ids[text] for text in row.ranking] or None,
+        remarks=[_stored(one, ids[one.text]) for one in row.remarks if one.text in ids] or None,
+        comment=row.comment or None,
         reason=row.reason or None,
         flagged=row.flagged,
         client_key=row.key,
@@ -281,8 +292,13 @@ def _judgment(
         seconds=row.origin.seconds,
         created_at=row.origin.at or now(),
         preferences=[
-            Preference(prompt=row.text, chosen=good, rejected=bad, weight=1 / len(preferred))
-            for bad in row.rejected
-            for good in preferred
+            Preference(prompt=row.text, chosen=good, rejected=bad, weight=weight)
+            for good, bad, weight in (ranked_pairs(list(row.ranking)) if row.ranking else pairs)
         ],
     )
+
+
+def _stored(remark: TextRemark, candidate_id: int) -> dict[str, Any]:
+    """Return a remark as judgments have it."""
+    rated = {} if remark.rating is None else {"rating": remark.rating}
+    return {"candidate_id": candidate_id, **rated, **({"tags": list(remark.tags)} if remark.tags else {})}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
@@ -35,6 +35,9 @@ _COLUMNS = (
     Judgment.edited_text,
     Judgment.reason,
     Judgment.flagged,
+    Judgment.ranking,
+    Judgment.remarks,
+    Judgment.comment,
     Generation.id.label("screen_id"),
     Generation.gold,
     Prompt.id.label("prompt_id"),
@@ -52,11 +55,17 @@ Who = int | str
 
 
 class Card(NamedTuple):
-    """A rewrite as it was shown: its text, the version that wrote it, and whether it was said to be best."""
+    """A rewrite as it was shown: its text, the version that wrote it, and whether it was said to be best.
+
+    `place` is that in a ranking, counted from 1; None if the cards were not ranked.
+    """
 
     text: str
     version: int | None
     best: bool
+    place: int | None = None
+    rating: int | None = None
+    tags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +93,7 @@ class JudgedScreen:
     source: str
     cards: tuple[Card, ...]
     metadata: Mapping[str, Any] | None = None
+    comment: str | None = None
 
 
 def read(session: Session, wanted: JudgmentFilter, *conditions: ColumnElement[bool]) -> Iterator[JudgedScreen]:
@@ -178,9 +188,18 @@ def _judged(rows: Sequence[Any]) -> JudgedScreen:
         first.prompt_id,
         first.prompt,
         first.source,
-        tuple(Card(row.card, row.version_number, row.card_id in best) for row in rows),
+        tuple(_card(row, best) for row in rows),
         first.metadata,
+        first.comment,
     )
+
+
+def _card(row: Any, best: Collection[int]) -> Card:
+    ranking = row.ranking or []
+    place = ranking.index(row.card_id) + 1 if row.card_id in ranking else None
+    said: dict[str, Any] = next((one for one in row.remarks or () if one["candidate_id"] == row.card_id), {})
+    tags = tuple(said.get("tags", ()))
+    return Card(row.card, row.version_number, row.card_id in best, place, said.get("rating"), tags)
 
 
 def _best(verdict: str, candidate: int | None, tied: Sequence[int] | None, cards: Iterable[int]) -> set[int]:

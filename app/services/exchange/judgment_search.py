@@ -1,4 +1,4 @@
-"""Finding judgments: by person, verdict, day, text, flag, attention check, version and source, a page at a time.
+"""Finding judgments: by person, verdict, day, text, flag, tag, comment, check, version and source, a page at a time.
 
 Pages go back by id, so that the last of a million is as near as the first. What no index helps to find is looked for
 among a bounded number of judgments at a time; a page then says where to go on.
@@ -6,13 +6,14 @@ among a bounded number of judgments at a time; a page then says where to go on.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta
-from sqlalchemy import ColumnElement, Row, Select, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, Row, Select, Text, and_, cast, exists, func, or_, select
 from sqlalchemy.orm import Session, selectinload
 
 from app.db import Candidate, Generation, Judgment, Prompt, User, Verdict, holds
@@ -36,12 +37,16 @@ class JudgmentQuery(Sent, frozen=True):
     verdict: Annotated[Verdict, Meta(description="What was said.")] | None = None
     since: Annotated[Day, Meta(description="The first day, UTC.")] | None = None
     until: Annotated[Day, Meta(description="The last day, UTC.")] | None = None
-    text: Annotated[Search, Meta(description="What the prompt, a rewrite, an edited text or a reason holds.")] = ""
+    text: Annotated[
+        Search, Meta(description="What the prompt, a rewrite, an edited text, a reason or a comment holds.")
+    ] = ""
     flagged: Annotated[YesNo, Meta(description="Whether it was flagged.")] | None = None
     gold: Annotated[YesNo, Meta(description="Whether it was an attention check.")] | None = None
     version: Annotated[RowId, Meta(description="A version that wrote a rewrite on the screen.")] | None = None
     source: Annotated[Search, Meta(description="Where the prompt comes from.")] = ""
     metadata: MetadataSearch = ""
+    tag: Annotated[Search, Meta(description="A tag that a candidate has.")] = ""
+    comment: Annotated[YesNo, Meta(description="Whether there is a comment for colleagues.")] | None = None
 
     def __post_init__(self) -> None:
         """Check the days; raises Invalid."""
@@ -80,6 +85,8 @@ class JudgmentFilter:
     source: str = ""
     undone: bool | None = False
     metadata: str = ""
+    tag: str = ""
+    comment: bool | None = None
 
     @classmethod
     def parse(cls, values: Mapping[str, str]) -> JudgmentFilter:
@@ -102,6 +109,8 @@ class JudgmentFilter:
             query.source.strip(),
             None if undone == "any" else undone == "yes",
             query.metadata.strip(),
+            query.tag.strip(),
+            _SWITCH[query.comment],
         )
 
     def as_query(self) -> dict[str, str]:
@@ -130,6 +139,10 @@ class JudgmentFilter:
             wanted.append(Judgment.created_at < _midnight(self.until + timedelta(days=1)))
         if self.flagged is not None:
             wanted.append(Judgment.flagged.is_(self.flagged))
+        if self.tag:
+            wanted.append(cast(Judgment.remarks, Text).contains(json.dumps(self.tag), autoescape=True))
+        if self.comment is not None:
+            wanted.append(Judgment.comment.is_not(None) if self.comment else Judgment.comment.is_(None))
         if self.undone is not None:
             wanted.append(Judgment.undone_at.is_not(None) if self.undone else Judgment.undone_at.is_(None))
         return wanted + self._of_screens()
@@ -150,6 +163,7 @@ class JudgmentFilter:
                 or_(
                     holds(Judgment.edited_text, self.text),
                     holds(Judgment.reason, self.text),
+                    holds(Judgment.comment, self.text),
                     _of_prompt(holds(Prompt.text, self.text)),
                     _with_candidate(holds(Candidate.text, self.text)),
                 )
@@ -233,9 +247,17 @@ def as_json(judgment: Judgment, person: str) -> dict[str, Any]:
         "verdict": judgment.verdict,
         "prompt": {"id": screen.prompt_id, "text": screen.prompt.text, "source": screen.prompt.source},
         "candidates": [
-            {"id": one.id, "text": one.text, "version": one.version_number, "best": one.id in best_of(judgment)}
+            {
+                "id": one.id,
+                "text": one.text,
+                "version": one.version_number,
+                "best": one.id in best_of(judgment),
+                "place": judgment.place_of(one.id),
+                **judgment.remark_on(one.id),
+            }
             for one in screen.candidates
         ],
+        "comment": judgment.comment,
         "edited_text": judgment.edited_text,
         "reason": judgment.reason,
         "flagged": judgment.flagged,

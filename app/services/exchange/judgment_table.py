@@ -30,6 +30,10 @@ COLUMNS = (
     "reason",
     "flagged",
     "gold",
+    "ranking",
+    "ratings",
+    "tags",
+    "comment",
 )
 _ROWS_IN_A_GROUP = 1_000
 _encode = json.JSONEncoder(ensure_ascii=False).encode
@@ -42,7 +46,10 @@ def columns(told: bool) -> tuple[str, ...]:
 
 
 def rows(screens: Iterable[JudgedScreen], people: People, told: bool = False) -> Iterator[Row]:
-    """Yield a row for each judgment, with a value for each of the columns; positions are counted from 1."""
+    """Yield a row for each judgment, with a value for each of the columns; positions are counted from 1.
+
+    Ratings and tags have a place for each card, unless no card has any.
+    """
     for screen in screens:
         best = [position for position, card in enumerate(screen.cards, start=1) if card.best]
         chosen = screen.cards[best[0] - 1] if screen.verdict == Verdict.CHOSEN else None
@@ -63,8 +70,18 @@ def rows(screens: Iterable[JudgedScreen], people: People, told: bool = False) ->
             "reason": screen.reason,
             "flagged": screen.flagged,
             "gold": screen.gold,
+            "ranking": _ranking(screen),
+            "ratings": [card.rating for card in screen.cards] if any(card.rating for card in screen.cards) else [],
+            "tags": [list(card.tags) for card in screen.cards] if any(card.tags for card in screen.cards) else [],
+            "comment": screen.comment,
         }
         yield row | {METADATA: metadata.as_text(screen.metadata)} if told else row
+
+
+def _ranking(screen: JudgedScreen) -> list[int]:
+    """Return the positions of the cards, that of the best first; none if they were not ranked."""
+    placed = [(card.place, position) for position, card in enumerate(screen.cards, start=1) if card.place]
+    return [position for _, position in sorted(placed)]
 
 
 def json_lines(table: Iterator[Row]) -> Iterator[str]:
@@ -95,6 +112,9 @@ def parquet(table: Iterator[Row], told: bool = False) -> Iterator[bytes]:
         "versions": pa.list_(whole),
         "flagged": pa.bool_(),
         "gold": pa.bool_(),
+        "ranking": pa.list_(whole),
+        "ratings": pa.list_(whole),
+        "tags": pa.list_(pa.list_(text)),
     }
     schema = pa.schema([(name, kinds.get(name, text)) for name in columns(told)])
     written = Written()

@@ -1,10 +1,10 @@
 """The latest judgments as ratings of units, cached by each process and updated before every use.
 
 A unit is a prompt with one set of rewrites; attention checks and skipped screens are left out. A rating is one
-category: the chosen text, or that the person wrote a better one, that texts are equal, or that none is good. Texts are
-compared, not places, because each person sees the rewrites in an order of their own. So that chance agreement is the
-same for all prompts, the texts of a unit are numbered in the order of their hashes, which is independent of their
-quality: two people who choose at random among three agree in a third of the cases.
+category: the chosen text, the order of all texts, or that the person wrote a better one, that texts are equal, or that
+none is good. Texts are compared, not places, because each person sees the rewrites in an order of their own. So that
+chance agreement is the same for all prompts, the texts of a unit are numbered in the order of their hashes, which is
+independent of their quality: two people who choose at random among three agree in a third of the cases.
 
 A judgment does not change except that it may be undone: so only judgments since the last update are read, and those
 that replace undone ones in the window. After a deletion all of the window is read anew. In PostgreSQL, where a row may
@@ -33,6 +33,8 @@ _IDS_AT_ONCE = 500
 Person = int | str
 """Who judged: the id of a user, or the name that an imported file has for somebody."""
 Unit = dict[Person, str]  # person → category
+RANKED = "order"
+"""The beginning of the category of a ranking: then come the texts, the best first, by their ranks among the hashes."""
 _Key = tuple[int, bytes]  # prompt, and the hash of the texts shown
 
 
@@ -45,6 +47,20 @@ class _Rating(NamedTuple):
 class _Screen(NamedTuple):
     texts: bytes
     order: dict[str, int]
+    by_card: dict[int, int]
+
+
+def first_choice(category: str) -> str:
+    """Return the category of a rating where an order counts as a choice of its first text."""
+    return f"text {order_in(category)[0]}" if category.startswith(RANKED) else category
+
+
+def order_in(category: str) -> list[int]:
+    """Return the texts of a ranking, the best first; raises ValueError for another rating."""
+    name, *texts = category.split()
+    if name != RANKED:
+        raise ValueError(f"This is no order: {category}.")
+    return [int(text) for text in texts]
 
 
 def units(session: Session) -> list[Unit]:
@@ -143,6 +159,7 @@ class _Latest:
                     Judgment.generation_id,
                     Generation.prompt_id,
                     Candidate.text,
+                    Judgment.ranking,
                 )
                 .join(Generation, Generation.id == Judgment.generation_id)
                 .outerjoin(Candidate, Candidate.id == Judgment.candidate_id)
@@ -152,7 +169,8 @@ class _Latest:
             for row in rows:
                 screen = screens[row.generation_id]
                 person = row.annotator or row.user_id
-                rating = _Rating(person, (row.prompt_id, screen.texts), _category(row.verdict, row.text, screen))
+                category = _order(row.ranking, screen) or _category(row.verdict, row.text, screen)
+                rating = _Rating(person, (row.prompt_id, screen.texts), category)
                 self._ratings[row.id] = self._by_unit[rating.unit][row.id] = rating
                 self._touched.add(rating.unit)
         return len(ids)
@@ -181,16 +199,27 @@ _books: Kept[_Latest] = Kept(_Latest)
 def _screens(session: Session, generation_ids: Sequence[int]) -> dict[int, _Screen]:
     """Return for each screen the hash of its texts, and the rank of each text in the order of their hashes."""
     shown: dict[int, dict[bytes, str]] = {generation_id: {} for generation_id in generation_ids}
-    texts = select(Candidate.generation_id, Candidate.text).where(Candidate.generation_id.in_(sorted(shown)))
-    for generation_id, text in session.connection().execute(texts):
+    cards: dict[int, dict[int, str]] = {generation_id: {} for generation_id in generation_ids}
+    texts = select(Candidate.generation_id, Candidate.id, Candidate.text)
+    for generation_id, number, text in session.connection().execute(
+        texts.where(Candidate.generation_id.in_(sorted(shown)))
+    ):
         shown[generation_id][hashlib.sha256(text.encode()).digest()] = text
+        cards[generation_id][number] = text
     found = {}
     for generation_id, by_hash in shown.items():
         ordered = sorted(by_hash)
         order = {by_hash[digest]: place for place, digest in enumerate(ordered)}
-        found[generation_id] = _Screen(hashlib.sha256(b"".join(ordered)).digest(), order)
+        by_card = {number: order[text] for number, text in cards[generation_id].items()}
+        found[generation_id] = _Screen(hashlib.sha256(b"".join(ordered)).digest(), order, by_card)
     return found
 
 
 def _category(verdict: str, chosen: str | None, screen: _Screen) -> str:
     return f"text {screen.order[chosen]}" if verdict == Verdict.CHOSEN and chosen in screen.order else verdict
+
+
+def _order(ranking: Sequence[int] | None, screen: _Screen) -> str:
+    """Return the category of a ranking; empty for another judgment, and where two of the ranked texts are the same."""
+    texts = [screen.by_card[number] for number in ranking or () if number in screen.by_card]
+    return " ".join([RANKED, *map(str, texts)]) if texts and len(set(texts)) == len(texts) else ""

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
-from statistics import median
+from statistics import fmean, median
 from typing import Any, NamedTuple, Self
 
 from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
@@ -91,7 +91,8 @@ class Habits:
     """Statistics of the screens that a person judged last.
 
     `per_hour` counts working time only: breaks are left out. `skip_reasons` are the most frequent ones with their
-    numbers.
+    numbers. `rated` counts the ratings of single rewrites, of which `rating` is the mean; `tags` are the most frequent
+    ones with their numbers.
     """
 
     judged: int
@@ -102,6 +103,9 @@ class Habits:
     positions: Positions
     flagged: int
     skip_reasons: list[tuple[str, int]]
+    rated: int
+    rating: float | None
+    tags: list[tuple[str, int]]
 
 
 class Member(NamedTuple):
@@ -130,6 +134,7 @@ class _Judged(NamedTuple):
     right: bool | None
     position: int | None
     shown: int
+    remarks: list[dict[str, Any]] | None
 
 
 def window(session: Session, after: int = 0, sort: str = "") -> Window:
@@ -229,6 +234,9 @@ def _habits(session: Session, user_id: int, window: int) -> Habits:
     )
     seconds = [row.seconds for row in rows if row.seconds is not None]
     reasons = Counter(row.reason for row in rows if row.reason and not row.flagged)
+    remarks = [remark for row in rows for remark in row.remarks or ()]
+    rated = [remark["rating"] for remark in remarks if "rating" in remark]
+    tags = Counter(tag for remark in remarks for tag in remark.get("tags", ()))
     return Habits(
         judged=len(rows),
         verdicts={verdict: Share(verdicts[verdict], len(rows)) for verdict in Verdict},
@@ -238,6 +246,9 @@ def _habits(session: Session, user_id: int, window: int) -> Habits:
         positions=Positions(tuple(places[place] for place in range(PLACES))),
         flagged=sum(row.flagged for row in rows),
         skip_reasons=reasons.most_common(REASONS),
+        rated=len(rated),
+        rating=fmean(rated) if rated else None,
+        tags=tags.most_common(REASONS),
     )
 
 
@@ -301,6 +312,7 @@ def _judged(user_id: int, window: int) -> Select[Any]:
             Candidate.right,
             Candidate.position,
             shown,
+            latest.c.remarks,
         )
         .join(Generation, Generation.id == latest.c.generation_id)
         .join(Prompt, Prompt.id == Generation.prompt_id)

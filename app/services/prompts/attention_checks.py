@@ -14,18 +14,18 @@ _OTHERS = 50
 _chance = random.SystemRandom()
 
 
-def texts(session: Session, prompt: Prompt) -> list[str]:
+def texts(session: Session, prompt: Prompt, wanted: int = CANDIDATES) -> list[str]:
     """Return the right text, then wrong ones: those given, then the prompt itself, then a rewrite of another prompt.
 
-    There are fewer than three if the studio has no rewrite of another prompt yet.
+    There are fewer than `wanted` if the studio has no rewrite of another prompt yet.
     """
     assert prompt.gold_answer is not None
     given = [str(text) for text in prompt.gold_wrong or []]
     _chance.shuffle(given)
-    found = list(dict.fromkeys([prompt.gold_answer, *given, prompt.text]))[:CANDIDATES]
-    if len(found) < CANDIDATES:
+    found = list(dict.fromkeys([prompt.gold_answer, *given, prompt.text]))[:wanted]
+    if len(found) < wanted:
         others = [text for text in _rewrites_of_others(session, prompt) if text not in found]
-        found += _chance.sample(others, min(len(others), CANDIDATES - len(found)))
+        found += _chance.sample(others, min(len(others), wanted - len(found)))
     return found
 
 

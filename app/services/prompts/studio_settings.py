@@ -14,6 +14,8 @@ from app.domain_errors import Invalid
 from app.services.prompts import retirement
 from app.services.system import audit
 from app.words import gettext
+from models.formats.annotations import LONGEST_TAG, MOST_TAGS
+from models.serving.generator import CANDIDATES
 
 MOST_TEXT = 20_000
 _SWITCHES = frozenset(
@@ -27,6 +29,8 @@ _SWITCHES = frozenset(
         "retrain_by_itself",
         "weigh_people",
         "only_english",
+        "ask_rating",
+        "ask_comment",
     }
 )
 _BOUNDS = {
@@ -42,7 +46,8 @@ _BOUNDS = {
 }
 _OF_THE_STUDIO = frozenset({"second_factor_of_admins"})
 """The settings that hold for all projects."""
-_CHOICES = {"retrain_when": ("clicks", "forecast", "either", "both")}
+BEST_OF_THREE, BEST_OF_TWO, RANKING = QUESTIONS = ("best_of_three", "best_of_two", "ranking")
+_CHOICES = {"retrain_when": ("clicks", "forecast", "either", "both"), "question": QUESTIONS}
 MOST_SECONDS = 10.0
 
 DEFAULT_GUIDELINES = """\
@@ -71,6 +76,10 @@ class StudioSettings:
     admin must have a second factor. With `weigh_people` the judgments of people whose clicks say less count less.
     Answers given within less than `least_seconds` teach nothing (0: all do).
 
+    `question` is what people are asked: which of three rewrites is the best, which of two, or in which order all come.
+    With `ask_rating` they may rate each rewrite from 1 to 5, with `ask_comment` leave a comment for colleagues; `tags`
+    are the names that they may put on a rewrite.
+
     With `retrain_by_itself` a run is requested by nobody (app/services/training/by_itself/rule.py) when there are
     `retrain_after_clicks` new clicks, or when the lower end of the forecast is above `retrain_above` of 100, or either
     or both, as `retrain_when` says; between two hours of the day in UTC, if they differ, and `retrain_hours_apart` at
@@ -98,13 +107,25 @@ class StudioSettings:
     weigh_people: bool = True
     only_english: bool = True
     least_seconds: float = 1.0
+    question: str = BEST_OF_THREE
+    ask_rating: bool = False
+    tags: tuple[str, ...] = ()
+    ask_comment: bool = False
+
+    @property
+    def cards(self) -> int:
+        """Return how many rewrites a screen is to have."""
+        return 2 if self.question == BEST_OF_TWO else CANDIDATES
 
 
 def settings(session: Session) -> StudioSettings:
     """Return the present settings."""
     known = {row_name(session, field.name): field.name for field in fields(StudioSettings)}
     stored = session.scalars(select(StudioSetting).where(StudioSetting.name.in_(known)))
-    return StudioSettings(**{known[row.name]: row.value["value"] for row in stored})
+    values: dict[str, Any] = {known[row.name]: row.value["value"] for row in stored}
+    if "tags" in values:
+        values["tags"] = tuple(values["tags"])
+    return StudioSettings(**values)
 
 
 def row_name(session: Session, setting: str) -> str:
@@ -137,14 +158,16 @@ def store(session: Session, by: int, values: Mapping[str, Any]) -> None:
     session.flush()
     if "overlap" in values:
         retirement.bring_back(session, settings(session))
-    switched = {name: value for name, value in values.items() if name in _SWITCHES}
-    audit.record(session, by, "studio.changed", "studio", settings=sorted(values), **switched)
+    chosen = {name: value for name, value in values.items() if name in _SWITCHES or name in _CHOICES}
+    audit.record(session, by, "studio.changed", "studio", settings=sorted(values), **chosen)
 
 
 def _check(name: str, value: object) -> None:
     if name == "guidelines":
         if not isinstance(value, str) or len(value) > MOST_TEXT or "\x00" in value:
             raise Invalid(gettext("The guidelines must be a text of at most %(most)s characters.", most=MOST_TEXT))
+    elif name == "tags":
+        _check_tags(value)
     elif name in _SWITCHES:
         if not isinstance(value, bool):
             raise Invalid(gettext("%(name)s must be true or false.", name=name))
@@ -164,3 +187,15 @@ def _check(name: str, value: object) -> None:
             raise Invalid(gettext("%(name)s must be one of %(choices)s.", name=name, choices=", ".join(_CHOICES[name])))
     else:
         raise Invalid(gettext("There is no setting %(name)s.", name=repr(name)))
+
+
+def _check_tags(value: object) -> None:
+    if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+        raise Invalid(gettext("The tags must be a list of names."))
+    if len(value) > MOST_TAGS or len({one.casefold() for one in value}) < len(value):
+        raise Invalid(gettext("There may be at most %(most)s tags, each with a name of its own.", most=MOST_TAGS))
+    for name in value:
+        if name != name.strip() or not 0 < len(name) <= LONGEST_TAG or not name.isprintable():
+            raise Invalid(
+                gettext("A tag must have 1 to %(most)s characters: “%(name)s”.", most=LONGEST_TAG, name=name[:60])
+            )

@@ -31,8 +31,9 @@ def unpaired_rows(
     """Return (prompt, text, whether it is good, judgment id) for the selected judgments up to that one, by their ids.
 
     A chosen or an edited text is good and the others on its screen are bad; in a tie of some, the tied texts are good
-    and the rest bad. On a screen of which none is good, all are bad. A prompt that is fine is good itself, and its
-    rewrites are bad.
+    and the rest bad. Of a ranking the first text is good and the others are bad. On a screen of which none is good, all
+    are bad. A prompt that is fine is good itself, and its rewrites are bad. Ratings mark nothing: what is a good one
+    differs from person to person.
     """
     judgments = session.scalars(
         select(Judgment)
@@ -64,6 +65,7 @@ def _rows(judgment: Judgment) -> list[tuple[str, str, bool]]:
         if all(candidate.id in tied for candidate in candidates):
             return []
         return [(prompt, candidate.text, candidate.id in tied) for candidate in candidates]
-    pairs = judgment.preferences
+    # A ranked text is preferred to those behind it and yet not the best.
+    pairs = [pair for pair in judgment.preferences if pair.chosen == judgment.preferences[0].chosen]
     good = [(pair.prompt, pair.chosen, True) for pair in pairs[:1]]
     return good + [(pair.prompt, pair.rejected, False) for pair in pairs]

@@ -7,9 +7,10 @@ person's.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -25,6 +26,8 @@ from models.formats.annotations import (
     prompt_of,
     read_key,
     read_person,
+    read_reason,
+    read_remarks,
     read_time,
     sided,
 )
@@ -32,6 +35,9 @@ from models.formats.files.column_names import TEXT_NAMES
 from models.formats.rows import BadRow, Fields, text
 from models.formats.schemas.trl import number
 
+MORE = "judgment_remarks"
+"""The list among the metadata of the studio's own exports that has remarks and comment of each response, as JSON."""
+_OF_STUDIO = ("judgment", "verdict", "person", MORE)
 _NUMBER = re.compile(r"\d+$")
 _OF_HUB = ".responses"
 
@@ -40,7 +46,7 @@ _OF_HUB = ".responses"
 class _Response:
     """Response of one person: the value of the ranking, None if they gave none, and what else is known of it.
 
-    `people` are what the file has for who it was, the surest first.
+    `people` are what the file has for who it was, the surest first; `more` is what the studio's own exports say beside.
     """
 
     value: object
@@ -49,6 +55,7 @@ class _Response:
     at: datetime | None = None
     key: str = ""
     verdict: str = ""
+    more: Mapping[str, Any] = field(default_factory=dict)
 
 
 def is_argilla(fields: Fields) -> bool:
@@ -142,15 +149,25 @@ def _is_ranking(value: object) -> bool:
 def _identified(responses: Sequence[_Response], metadata: object) -> Iterator[_Response]:
     """Yield the responses with what the studio's own exports say of each in lists among the metadata."""
     own = metadata if isinstance(metadata, Mapping) else {}
-    said = {name: own[name] for name in ("judgment", "verdict", "person") if isinstance(own.get(name), list)}
+    said = {name: own[name] for name in _OF_STUDIO if isinstance(own.get(name), list)}
     for place, response in enumerate(responses):
         mine = {name: values[place] for name, values in said.items() if len(values) == len(responses)}
         yield replace(
             response,
             key=read_key(mine.get("judgment")),
             verdict=str(mine.get("verdict") or ""),
+            more=_object(mine.get(MORE)),
             people=(mine.get("person"), *response.people),
         )
+
+
+def _object(value: object) -> Mapping[str, Any]:
+    """Return the object that a text is the JSON of; an empty one for anything else."""
+    try:
+        found = json.loads(value) if isinstance(value, str) and value else {}
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _shown(texts: Mapping[str, Any], responses: Sequence[_Response]) -> list[str]:
@@ -165,6 +182,17 @@ def _names(value: Any) -> list[str]:
 
 
 def _read(texts: Mapping[str, Any], shown: Sequence[str], response: _Response) -> Annotation | str:
+    found = _said(texts, shown, response)
+    if isinstance(found, str) or not response.more:
+        return found
+    try:
+        remarks = read_remarks(response.more.get("remarks"), {name: str(one) for name, one in texts.items()})
+        return replace(found, remarks=remarks, comment=read_reason(response.more.get("comment")))
+    except BadRow as reason:
+        return str(reason)
+
+
+def _said(texts: Mapping[str, Any], shown: Sequence[str], response: _Response) -> Annotation | str:
     try:
         person = next((found for one in response.people if (found := read_person(one))), "")
         origin = Origin(person, response.at, None, response.key)

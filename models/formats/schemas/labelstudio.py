@@ -21,6 +21,8 @@ from models.formats.annotations import (
     prompt_of,
     read_key,
     read_person,
+    read_reason,
+    read_remarks,
     read_seconds,
     read_time,
     sided,
@@ -102,10 +104,22 @@ def _read(task: Mapping[str, Any], annotation: object) -> Annotation | str:
             read_key(annotation.get("judgment")),
         )
         if annotation.get("was_cancelled"):
-            return Annotation(SKIPPED, worse=tuple(_shown(task)), origin=origin)
-        return _said(task, annotation, origin)
+            found = Annotation(SKIPPED, worse=tuple(_shown(task)), origin=origin)
+        else:
+            found = _said(task, annotation, origin)
+        return _with_more(found, task, annotation)
     except BadRow as reason:
         return str(reason)
+
+
+def _with_more(found: Annotation, task: Mapping[str, Any], annotation: Mapping[str, Any]) -> Annotation:
+    """Return the annotation with what the studio's own exports say beside the ranker; raises BadRow."""
+    names, comment = annotation.get("ranking"), read_reason(annotation.get("comment"))
+    texts = {name: text for candidates in _lists(task) for name, text in candidates.items()}
+    remarks = read_remarks(annotation.get("remarks"), texts)
+    if not isinstance(names, list) or not all(str(name) in texts for name in names):
+        return replace(found, remarks=remarks, comment=comment)
+    return replace(found, ranking=tuple(texts[str(name)] for name in names), remarks=remarks, comment=comment)
 
 
 def _person(annotation: Mapping[str, Any]) -> str:

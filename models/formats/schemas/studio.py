@@ -17,9 +17,11 @@ from models.formats.annotations import (
     Annotation,
     Origin,
     Record,
+    TextRemark,
     read_key,
     read_person,
     read_reason,
+    read_remark,
     read_seconds,
     read_time,
     sided,
@@ -57,7 +59,14 @@ def _read(fields: Fields) -> Annotation | str:
             read_key(fields.get("judgment")),
         )
         said = _said(fields, [text(one, "a candidate") for one in _listed(fields, "candidates")], origin)
-        return replace(said, reason=read_reason(fields.get("reason")), flagged=_is_true(fields.get("flagged")))
+        return replace(
+            said,
+            reason=read_reason(fields.get("reason")),
+            flagged=_is_true(fields.get("flagged")),
+            ranking=_ranking(fields, said),
+            remarks=_remarks(fields),
+            comment=read_reason(fields.get("comment")),
+        )
     except BadRow as reason:
         return str(reason)
 
@@ -82,6 +91,29 @@ def _said(fields: Fields, shown: Sequence[str], origin: Origin) -> Annotation:
     better = [one for one, is_best in zip(shown, best, strict=True) if is_best]
     worse = [one for one, is_best in zip(shown, best, strict=True) if not is_best]
     return sided(better, worse, str(verdict), origin)
+
+
+def _ranking(fields: Fields, said: Annotation) -> tuple[str, ...]:
+    """Return the ranked texts, the best first; empty where the row has no order."""
+    shown, places = _listed(fields, "candidates"), [number(one, "a place") - 1 for one in _listed(fields, "ranking")]
+    if not places:
+        return ()
+    if (
+        sorted(places) != list(range(len(shown)))
+        or said.verdict != CHOSEN
+        or (str(shown[int(places[0])]),) != said.better
+    ):
+        raise BadRow("its ranking does not name every candidate once, the chosen one first")
+    return tuple(str(shown[int(place)]) for place in places)
+
+
+def _remarks(fields: Fields) -> tuple[TextRemark, ...]:
+    shown = [text(one, "a candidate") for one in _listed(fields, "candidates")]
+    ratings, tags = (_listed(fields, name) or [None] * len(shown) for name in ("ratings", "tags"))
+    if not len(ratings) == len(tags) == len(shown):
+        raise BadRow("its ratings and tags are not as many as its candidates")
+    said = (read_remark(*one) for one in zip(shown, ratings, tags, strict=True))
+    return tuple(one for one in said if one.rating is not None or one.tags)
 
 
 def _listed(fields: Fields, name: str) -> list[object]:

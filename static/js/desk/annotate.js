@@ -17,7 +17,7 @@ import "./look/appearance.js";
 import * as foreign from "./look/foreign.js";
 import { reveal } from "./look/view.js";
 import * as notices from "./notices.js";
-import { longest, person } from "./page.js";
+import { desk, longest, person } from "./page.js";
 import * as screens from "./screens.js";
 import { Stopwatch } from "./stopwatch.js";
 import { Tabs } from "./tabs.js";
@@ -33,6 +33,8 @@ import * as examples from "./tour/examples.js";
  */
 /** @typedef {[what: string, text: string]} Said what happened, and of which text */
 
+const more = desk.dataset.question ? await import("./question/question.js") : null; // what is asked beside the one choice
+const two = desk.dataset.question === "best_of_two";
 const SAVED = gettext("Saved");
 const MOST_UNDOABLE = 100;
 const LOOK_AGAIN = 20_000; // milliseconds between looks into an empty queue
@@ -65,14 +67,16 @@ function show(next) {
   tie.leave();
   reasons.leave();
   lay(screen);
+  more?.greet(screen);
   foreign.greet(screen);
   notices.beside(screen.metadata);
   reveal(false);
   const count = screen.candidates.length;
   element("note").hidden = !screen.exhausted;
-  element("note").textContent = count
-    ? gettext("The model found no three different rewrites for this text; this is what there is.")
-    : gettext("The model found no rewrite for this text.");
+  const few = two
+    ? gettext("The model found no two different rewrites for this text; this is what there is.")
+    : gettext("The model found no three different rewrites for this text; this is what there is.");
+  element("note").textContent = count ? few : gettext("The model found no rewrite for this text.");
   element("tie", HTMLButtonElement).disabled = count < 2;
   element("screen").hidden = false;
   element("drained").hidden = true;
@@ -147,7 +151,8 @@ async function ask(event) {
   const stop = new AbortController();
   try {
     const drawn = screens.draw(value, stop.signal);
-    const next = await notices.pending(gettext("Three rewrites are being drawn…"), drawn, () => stop.abort(), value);
+    const label = two ? gettext("Two rewrites are being drawn…") : gettext("Three rewrites are being drawn…");
+    const next = await notices.pending(label, drawn, () => stop.abort(), value);
     if (text.value === typed) text.value = ""; // what was typed meanwhile stays
     if (screen && !screen.done && screen.fromQueue) screens.aside.unshift(screen);
     show({ ...next, fromQueue: false });
@@ -188,7 +193,7 @@ function judge(gesture, said, chosen = []) {
   reasons.leave();
   screen.done = true;
   const seconds = watch.stop();
-  const body = outbox.judge({ generation_id: screen.id, ...gesture, seconds });
+  const body = outbox.judge({ generation_id: screen.id, ...gesture, ...more?.taken(), seconds });
   deeds.push({ body, screen, said, saved: false });
   if (deeds.length > MOST_UNDOABLE) deeds.shift();
   counters.count(1, seconds, screen.fromQueue);
@@ -204,7 +209,9 @@ const quoted = (words) => gettext("“%(text)s”", { text: words });
 /** @param {HTMLButtonElement} card */
 const candidate = (card) => Number(card.dataset.candidate);
 /** @param {HTMLButtonElement} card */
-const choose = (card) => judge({ verdict: "chosen", candidate_id: candidate(card) }, [SAVED, quoted(textOf(card))], [card]);
+const choose = (card) => (more?.ranks ? more.pick(card) : saveChoice(card));
+/** @param {HTMLButtonElement} card */
+const saveChoice = (card) => judge({ verdict: "chosen", candidate_id: candidate(card) }, [SAVED, quoted(textOf(card))], [card]);
 const none = () => judge({ verdict: "none" }, [SAVED, gettext("none is good.")]);
 const fine = () => judge({ verdict: "fine" }, [SAVED, gettext("the text is already fine.")]);
 
@@ -213,6 +220,14 @@ function saveTie(tied, texts) {
   const all = !tied.length || tied.length === cards.filter((card) => !card.hidden).length;
   const said = all ? gettext("all are equally good.") : texts.map(quoted).join(" = ");
   judge({ verdict: "tie", ...(all ? {} : { tied: tied.map(candidate) }) }, [SAVED, said], tied);
+}
+
+/** @param {HTMLButtonElement[]} ranked the best first */
+function saveRanking(ranked) {
+  const ids = ranked.map(candidate);
+  const order = ids.length > 1 ? { ranking: ids } : {};
+  const said = ranked.map((card) => quoted(textOf(card))).join(" > ");
+  judge({ verdict: "chosen", candidate_id: ids[0], ...order }, [SAVED, said], ranked.slice(0, 1));
 }
 
 /** @param {string} edited @param {number} slot */
@@ -242,6 +257,7 @@ function tieOrNot() {
     tie.leave();
   } else {
     editor.leave();
+    more?.pause();
     tie.begin();
   }
 }
@@ -261,6 +277,7 @@ function undo() {
   if (screen && !screen.done) screens.aside.unshift(screen);
   const slot = deed.screen.candidates.findIndex((one) => one.id === deed.body.candidate_id) + 1;
   keepEdited(deed, slot);
+  more?.restore(deed.body);
   show(deed.screen);
   tell();
 }
@@ -300,6 +317,7 @@ function refused({ kind, body }, error, again) {
   notices.problem(sentences(failed, error.message, deed ? "" : typed));
   if (!deed) return;
   keepEdited(deed, 0);
+  more?.restore(deed.body);
   if (screen && !screen.done) screens.aside.unshift(deed.screen);
   else show(deed.screen);
 }
@@ -390,6 +408,7 @@ element("retry").addEventListener("click", advanceAgain);
 element("pending-cancel").addEventListener("click", notices.cancel);
 editor.onSave(saveEdit);
 tie.onTie(saveTie);
+more?.onRanking(saveRanking);
 reasons.onReason(saveReason);
 onKeys({
   judging: () => Boolean(screen && !screen.done),

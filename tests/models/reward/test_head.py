@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -72,9 +73,19 @@ class Reference:
         share = math.exp(utility[said]) / sum(map(math.exp, utility.values()))
         return math.log((1 - lapse) * share + lapse / len(utility))
 
+    def further(self, one: JudgedScreen, weights: Array, lapse: float) -> float:
+        """Plackett and Luce: the next one is chosen among those that are left."""
+        found, left = 0.0, list(one.behind)
+        while len(left) > 1:
+            powers = [math.exp(float(one.cards[place][:FEW] @ weights)) for place in left]
+            found += math.log((1 - lapse) * powers[0] / sum(powers) + lapse / len(left))
+            del left[0]
+        return found
+
     def __call__(self, theta: Array) -> float:
         weights, (tie, threshold, lapse) = theta[:FEW], theta[FEW:]
         found = math.fsum(one.weight * self.log_likelihood(one, weights, tie, threshold, lapse) for one in self.judged)
+        found += math.fsum(one.weight * self.further(one, weights, lapse) for one in self.judged)
         found -= float(weights @ weights) / (2 * WIDTHS[0] ** 2)
         found -= ((tie + 1) ** 2 + (threshold + 1) ** 2) / (2 * 2.0**2)
         return -float(found) - 12.0 * (0.08 * math.log(lapse) + 0.92 * math.log(1 - lapse))
@@ -110,6 +121,22 @@ def test_the_fit_is_the_mode_that_a_slow_reference_finds(number: int) -> None:
         assert found.tie == pytest.approx(mode[FEW], abs=2e-3)
     if found.threshold is not None:
         assert found.threshold == pytest.approx(mode[FEW + 1], abs=2e-3)
+
+
+def test_an_order_is_a_choice_among_all_and_then_among_those_that_are_left() -> None:
+    chance = np.random.default_rng(11)
+    ranked = [JudgedScreen(cards(chance), (1,), weight=0.7, behind=(2, 0)) for _ in range(6)]
+    judged = [*every_gesture(chance, 10), *ranked]
+    found, reference = fit(judged, WIDTHS), Reference(judged)
+    mode = reference.mode()
+    assert found.weights[:FEW] == pytest.approx(mode[:FEW], abs=2e-4)
+    assert found.lapse == pytest.approx(mode[-1], abs=2e-4)
+    assert found.judgments == 16
+    chosen = fit([*judged[:10], *(replace(one, behind=()) for one in ranked)], WIDTHS)
+    assert np.abs(found.weights - chosen.weights).max() > 0.01  # the order of the others says something
+    rows = choices(judged, ranked=True)
+    assert len(rows) == 22
+    assert np.array_equal(rows.rows[-16:], choices(judged).rows)
 
 
 def test_the_covariance_is_that_of_the_posterior_at_its_mode() -> None:

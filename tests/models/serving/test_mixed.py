@@ -152,6 +152,14 @@ def test_pools_that_shared_nothing_would_tell(versions: tuple[Drawing, Drawing],
     assert told_apart(screens) > 6
 
 
+def test_of_two_cards_each_version_writes_one(versions: tuple[Drawing, Drawing], head: Head) -> None:
+    for by in (head, None):
+        found = mixed(TEXT, *versions, Sampling(), by, wanted=2)
+        assert found is not None
+        assert sorted(card.version for card in found.candidates) == [1, 2]
+        assert len({card.text for card in found.candidates}) == 2
+
+
 def test_two_cards_are_of_one_version_and_one_of_the_other(versions: tuple[Drawing, Drawing], head: Head) -> None:
     for _ in range(6):
         found = screen(*versions, head)

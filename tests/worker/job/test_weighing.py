@@ -89,6 +89,13 @@ def test_in_the_listwise_loss_a_judgment_is_divided_among_its_lists() -> None:
     assert [weights.pop() for weights in means.values()] == pytest.approx([4 / 3, 2 / 3, 2 / 3, 2 / 3])
 
 
+def test_the_two_lists_of_an_order_weigh_alike() -> None:
+    order = [pair(1, "good", "fine", 0.5), pair(1, "good", "bad", 0.5), pair(1, "fine", "bad", 1.0)]
+
+    assert [one.weight for one in weighed_pairs(order, {}, lists=True)] == [1.0, 1.0, 1.0]
+    assert [one.weight for one in weighed_pairs(order, {}, lists=False)] == [0.75, 0.75, 1.5]
+
+
 def test_a_judgment_divides_its_weight_among_the_texts_that_it_marks() -> None:
     texts = [MarkedText("a", text, text == "x", judgment) for judgment, of in ((1, "xy"), (2, "xyzw")) for text in of]
 

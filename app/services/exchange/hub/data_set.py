@@ -124,7 +124,7 @@ _DATA_SETS: Mapping[Contents, _DataSet] = {
     "pairs": _DataSet(
         "Preference pairs",
         "Each row is a prompt and two rewrites of it, of which a person preferred one; the columns are those of TRL. "
-        "It was made in Mellow, where a person chooses the best of three.",
+        "It was made in Mellow, where people compare the rewrites of a model.",
         {
             "prompt": Column("string", "the text to rewrite"),
             "chosen": Column("string", "the rewrite that was preferred"),
@@ -139,7 +139,7 @@ _DATA_SETS: Mapping[Contents, _DataSet] = {
     "judgments": _DataSet(
         "Judgments",
         "Each row is one judgment: what was shown to a person, in that order, and what they said of it. It was made in "
-        "Mellow, where a person chooses the best of three. People have numbers, drawn for this data set alone.",
+        "Mellow, where people compare the rewrites of a model. People have numbers, drawn for this data set alone.",
         judgment_rows.COLUMNS,
         judgment_rows.rows,
     ),

@@ -28,8 +28,14 @@ COLUMNS: Mapping[str, Column] = {
     "source": Column("string", "where the prompt comes from"),
     "reason": Column("string", "why it was skipped or flagged"),
     "flagged": Column("bool", "whether an admin should look at it"),
+    "ranking": Column("list<int64>", "the places of the rewrites, that of the best first, where they were ranked"),
+    "ratings": Column("list<int64>", "a rating of each rewrite from 1 to 5, where any was given"),
+    "tags": Column("list<string>", "the tags of each rewrite, with commas between them, where there are any"),
 }
-"""The columns of the table of judgments but for that of attention checks, of which there are none in it."""
+"""The columns of the table of judgments but for those of attention checks, of which there are none in it, and comments.
+
+These are for colleagues, not for everybody who reads a published data set.
+"""
 
 
 def rows(session: Session, wanted: JudgmentFilter, told: bool, redactor: Redactor) -> Iterator[Row]:
@@ -37,5 +43,6 @@ def rows(session: Session, wanted: JudgmentFilter, told: bool, redactor: Redacto
     people = judged_screens.People(session, pseudonyms=True)
     screens = (screen for screen in judged_screens.read(session, wanted) if not screen.gold)
     for row in judgment_table.rows(redactor.screens(screens, whole=True), people, told):
-        del row["gold"]
+        del row["gold"], row["comment"]
+        row["tags"] = [", ".join(tags) for tags in row["tags"]]
         yield row

@@ -12,6 +12,7 @@ from models.formats.annotations import ORIGIN_NAMES
 from models.formats.catalog import PROMPT
 from models.formats.detect import PAIRS
 from models.formats.files.column_names import is_known
+from models.formats.schemas.argilla import MORE
 
 METADATA = "metadata"
 """The field of a row that holds metadata of its own, as an object or as a JSON text: what exports write."""
@@ -27,7 +28,7 @@ _TOOLS = {
 _READ = frozenset(
     (
         *("annotations", "predictions", "suggestions", "candidates", "fields", "system", "options", "accept", "answer"),
-        *(*identity.COLUMNS, "person", "judgment_id"),
+        *(*identity.COLUMNS, "person", "judgment_id", MORE),
     )
 )
 """Fields that formats hold, beside those that are known as columns; the last ones are what exports say of judgments."""

@@ -171,7 +171,11 @@ class Redactor:
             screen,
             key=self._key(screen.key),
             prompt=texts[screen.prompt],
-            cards=tuple(card._replace(text=texts[card.text]) for card in screen.cards),
+            cards=tuple(
+                card._replace(text=texts[card.text], tags=tuple(texts[tag] for tag in card.tags))
+                for card in screen.cards
+            ),
+            comment=None if screen.comment is None else texts[screen.comment],
             edited=None if screen.edited is None else texts[screen.edited],
             metadata=reading.metadata,
         )
@@ -185,4 +189,5 @@ class Redactor:
 def read(screen: JudgedScreen, *, whole: bool) -> Reading:
     """Look at the texts of a judgment; `whole` means its reason and its source, too."""
     beside: Sequence[str | None] = (screen.source, screen.reason) if whole else ()
-    return Reading.of((screen.prompt, *(card.text for card in screen.cards), screen.edited, *beside), screen.metadata)
+    cards = [text for card in screen.cards for text in (card.text, *card.tags)]
+    return Reading.of((screen.prompt, *cards, screen.edited, screen.comment, *beside), screen.metadata)

@@ -37,7 +37,10 @@ class Marker(NamedTuple):
 
 
 class Screen(NamedTuple):
-    """A judged screen as it is stored; features are None if they were not computed yet."""
+    """A judged screen as it is stored; features are None if they were not computed yet.
+
+    `ranking` are the ids of all candidates, the best first, if they were ranked.
+    """
 
     judgment_id: int
     text: str
@@ -46,6 +49,7 @@ class Screen(NamedTuple):
     written: str | None
     written_features: bytes | None
     cards: tuple[tuple[int, str, bytes | None], ...]
+    ranking: tuple[int, ...] = ()
 
     @property
     def measured(self) -> bool:
@@ -57,12 +61,14 @@ class Screen(NamedTuple):
 
     def said(self) -> list[Any]:
         """Return the texts shown and the verdict, JSON-compatible."""
+        texts = {number: text for number, text, _ in self.cards}
         return [
             self.text,
             [text for _, text, _ in self.cards],
             self.verdict,
             [text for number, text, _ in self.cards if number in self.chosen],
             self.written,
+            *([[texts[number] for number in self.ranking]] if self.ranking else []),
         ]
 
     def judged(self, weight: float = 1.0) -> JudgedScreen:
@@ -70,7 +76,9 @@ class Screen(NamedTuple):
         cards = [unpack(data) for _, _, data in self.cards]
         places = {number: place for place, (number, _, _) in enumerate(self.cards)}
         chosen = tuple(sorted(places[number] for number in self.chosen if number in places))
-        return JudgedScreen([row for row in cards if row is not None], chosen, unpack(self.written_features), weight)
+        behind = tuple(places[number] for number in self.ranking[1:])
+        rows = [row for row in cards if row is not None]
+        return JudgedScreen(rows, chosen, unpack(self.written_features), weight, behind)
 
 
 def marker(session: Session) -> Marker:
@@ -121,6 +129,7 @@ def _some(session: Session, ids: Collection[int]) -> list[Screen]:
             Judgment.tied,
             Judgment.edited_text,
             Judgment.edited_features,
+            Judgment.ranking,
             Prompt.text,
         )
         .join(Generation, Generation.id == Judgment.generation_id)
@@ -144,6 +153,7 @@ def _some(session: Session, ids: Collection[int]) -> list[Screen]:
             row.edited_text,
             row.edited_features,
             tuple(cards[row.generation_id]),
+            tuple(row.ranking or ()),
         )
         for row in said
         if cards[row.generation_id]  # else it was deleted between the two queries

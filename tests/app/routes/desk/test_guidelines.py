@@ -7,8 +7,9 @@ import re
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
+from app.db import AuditEvent
 from app.services.prompts import studio_settings
-from tests.studio import Browser, Person
+from tests.studio import Browser, Person, rows
 
 PAGE = "/admin/guidelines"
 FORM = {
@@ -19,6 +20,7 @@ FORM = {
     "break_minutes": "30",
     "blur": "yes",
     "only_english": "yes",
+    "question": "best_of_three",
 }
 
 
@@ -43,6 +45,36 @@ def test_what_is_saved_is_what_everybody_sees(session: Session, admin: Person) -
     page = browser.get(PAGE).text
     assert "Saved. Everybody sees it from now on." in page
     assert "<p>Be\nkind.</p>" in page
+
+
+def test_what_people_are_asked_is_stored_audited_and_told_to_programs(session: Session, admin: Person) -> None:
+    browser = admin.browser()
+    answer = save(browser, question="ranking", ask_rating="yes", tags=" too stiff\r\n\r\nunfair ", ask_comment="yes")
+    assert answer.status_code == 302
+    session.rollback()
+    stored = studio_settings.settings(session)
+    assert (stored.question, stored.ask_rating, stored.tags) == ("ranking", True, ("too stiff", "unfair"))
+    asked = {"question": "ranking", "rating": True, "tags": ["too stiff", "unfair"], "comment": True}
+    assert browser.get("/api/v1/me").get_json()["asked"] == asked
+    changed = [one for one in rows(session, AuditEvent) if one.action == "studio.changed"][-1]
+    assert changed.details["question"] == "ranking"
+    page = browser.get(PAGE).text
+    assert '<option value="ranking" selected>' in page
+    assert "\ntoo stiff\nunfair</textarea>" in page
+
+
+def test_tags_that_cannot_be_told_apart_are_refused_and_stay_on_the_page(session: Session, admin: Person) -> None:
+    for tags, sentence in (
+        ("stiff\nStiff", "There may be at most 20 tags, each with a name of its own."),
+        ("\n".join(map(str, range(21))), "There may be at most 20 tags, each with a name of its own."),
+        ("x" * 41, "A tag must have 1 to 40 characters:"),
+    ):
+        answer = save(admin.browser(), tags=tags)
+        assert answer.status_code == 422
+        assert sentence in answer.text
+        assert f"{tags}</textarea>" in answer.text
+    session.rollback()
+    assert studio_settings.settings(session) == studio_settings.StudioSettings()
 
 
 def test_a_box_that_is_not_ticked_means_no(session: Session, admin: Person) -> None:

@@ -93,6 +93,37 @@ def test_every_other_verdict_can_be_given_instead(session: Session, annotator: P
     assert len(standing(session)) == 1
 
 
+def test_an_order_ratings_tags_and_a_comment_are_shown_and_can_be_changed(
+    session: Session, annotator: Person, judgment: Judgment
+) -> None:
+    first, second, third = (candidate.id for candidate in judgment.generation.candidates)
+    path = f"/work/{judgment.id}/change"
+    assert "In this order" not in annotator.browser().get("/work").text
+    asked = {"question": "ranking", "ask_rating": True, "tags": ["stiff"], "ask_comment": True}
+    studio_settings.change(session, annotator.id, asked)
+    form = {
+        "said": "ranking",
+        **{f"place-{number}": place for number, place in ((first, "3"), (second, "1"), (third, "2"))},
+        f"rating-{first}": "2",
+        f"rating-{second}": "",
+        f"tag-{third}": "stiff",
+        "comment": " Ask Bob. ",
+    }
+    assert press(annotator, path, form).status_code == 302
+    changed = rows(session, Judgment)[-1]
+    assert (changed.candidate_id, changed.ranking) == (second, [second, third, first])
+    remarks = [{"candidate_id": first, "rating": 2}, {"candidate_id": third, "tags": ["stiff"]}]
+    assert (changed.remarks, changed.comment) == (remarks, "Ask Bob.")
+    page = annotator.browser().get("/work").text
+    for said in ("place 1", "2 of 5", "Ask Bob."):
+        assert said in page
+    studio_settings.change(session, annotator.id, {"question": "best_of_three", "tags": [], "ask_rating": False})
+    twice = press(annotator, f"/work/{changed.id}/change", {**form, f"place-{first}": "1"})
+    assert twice.status_code == 422
+    assert "ranking must name different candidates, the chosen one first." in twice.text
+    assert rows(session, Judgment)[-1].id == changed.id
+
+
 @pytest.mark.parametrize(
     ("form", "sentence"),
     [

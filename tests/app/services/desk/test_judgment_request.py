@@ -41,7 +41,7 @@ def test_a_judgment_is_what_was_sent(verdict: str, fields: dict[str, object], ex
 
 
 def test_fields_that_are_null_say_nothing() -> None:
-    names = ("candidate_id", "edited_text", "seconds", "tied", "reason", "client_key")
+    names = ("candidate_id", "edited_text", "seconds", "tied", "reason", "client_key", "ranking", "remarks", "comment")
     assert parse("none", **dict.fromkeys(names)) == JudgmentRequest(3, Verdict.NONE)
 
 
@@ -77,6 +77,22 @@ def test_texts_may_be_as_long_as_the_studio_allows_and_not_longer() -> None:
         ("none", {"edited_text": "mine"}, "edited_text belongs to a verdict of edited, and only to that."),
         ("none", {"tied": [1, 2]}, "tied belongs to a verdict of tie, and only to that."),
         ("tie", {"tied": [1, 0]}, "A candidate id in tied must be a positive whole number."),
+        ("none", {"ranking": [1, 2]}, "ranking belongs to a verdict of chosen, and only to that."),
+        (
+            "chosen",
+            {"candidate_id": 1, "ranking": [2, 1]},
+            "ranking must name different candidates, the chosen one first.",
+        ),
+        (
+            "chosen",
+            {"candidate_id": 1, "ranking": [1, 1]},
+            "ranking must name different candidates, the chosen one first.",
+        ),
+        (
+            "chosen",
+            {"candidate_id": 1, "ranking": [1]},
+            "ranking must name different candidates, the chosen one first.",
+        ),
         ("none", {"reason": "so"}, "reason and flagged belong to a verdict of skipped, and only to that."),
         ("skipped", {"flagged": "yes"}, "flagged must be true or false."),
         ("none", {"seconds": float("nan")}, "seconds must be a number that is not negative."),

@@ -15,7 +15,7 @@ from app.domain_errors import NotFound, NotSignedIn
 from app.services.desk import judgments
 from app.services.desk import screens as desk_screens
 from app.services.people import deletion as people
-from app.services.prompts import deletion
+from app.services.prompts import deletion, studio_settings
 from app.services.prompts import queue as prompt_queue
 from app.services.system import deletions
 from app.services.training.reward.heads import Chooser, Heads
@@ -84,7 +84,7 @@ def test_the_order_shown_does_not_tell_the_order_drawn(
     session: Session, generator: Generator, annotator: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     screen = generator.generate("you are stupid", SAMPLING)
-    monkeypatch.setattr(generator, "generate", lambda *_, head, gone: screen)
+    monkeypatch.setattr(generator, "generate", lambda *_: screen)
     for _ in range(40):
         desk_screens.generate(session, generator, annotator.id, "you are stupid", SAMPLING)
     first = screen.candidates[0].text
@@ -100,6 +100,17 @@ def test_the_same_text_is_one_prompt_however_often_it_is_asked(
         desk_screens.generate(session, generator, annotator.id, "you are stupid", SAMPLING)
     assert len(rows(session, Generation)) == 2
     assert len(rows(session, Prompt)) == 1
+
+
+def test_where_the_better_of_two_is_asked_for_every_screen_has_two_cards(
+    session: Session, generator: Generator, annotator: Person
+) -> None:
+    studio_settings.change(session, annotator.id, {"question": "best_of_two", "gold_every": 1})
+    typed, _ = desk_screens.generate(session, generator, annotator.id, "you are stupid", SAMPLING)
+    factories.prompt(session, "you fool", gold_answer="you are wrong", gold_wrong=["you ass", "you idiot"], queued=True)
+    check, _ = served(desk_screens.next_screen(session, generator, annotator.id, SAMPLING, []))
+    assert [len(screen.candidates) for screen in (typed, check)] == [2, 2]
+    assert [card.right for card in check.candidates if card.text == "you are wrong"] == [True]
 
 
 def test_a_text_with_too_many_tokens_stores_nothing(session: Session, generator: Generator, annotator: Person) -> None:
@@ -215,8 +226,9 @@ def test_a_screen_that_was_drawn_before_the_click_is_chosen_again_after_it(
     assert now_by.id != by.id
     texts = [one.text for one in early.candidates]
 
-    def others(text: str, screen: Screen, head: Head) -> Screen:
-        return replace(again(text, screen, head), candidates=generator.generate(text, SAMPLING, head=head).candidates)
+    def others(text: str, screen: Screen, head: Head, wanted: int) -> Screen:
+        drawn = generator.generate(text, SAMPLING, head=head)
+        return replace(again(text, screen, head, wanted), candidates=drawn.candidates)
 
     again = generator.choose_again
     monkeypatch.setattr(generator, "choose_again", others)

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from app.db import Judgment, User
 from app.services.exchange import export_formats, exports
 from app.services.exchange.export_formats import Pair
+from app.services.exchange.outgoing import screen_records
 from models.formats import Kind, rows_from
 from models.formats.rows import BadRow
 from tests import factories
@@ -75,7 +76,7 @@ def test_two_rejected_candidates_that_say_the_same_stay_two() -> None:
     ],
 )
 def test_a_format_of_pairs_has_a_record_for_each_in_their_order(
-    render: export_formats.Render, records: list[export_formats.Record]
+    render: export_formats.Render, records: list[screen_records.Record]
 ) -> None:
     assert list(render(CHOICE)) == records
 

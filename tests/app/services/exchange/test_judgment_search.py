@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from sqlalchemy.orm import Session
@@ -16,6 +17,8 @@ from app.services.exchange.judgment_search import JudgmentFilter
 from app.services.people import statistics
 from tests import factories
 from tests.studio import Person
+
+NOTHING_MORE: dict[str, Any] = {"place": None, "rating": None, "tags": []}
 
 
 @pytest.fixture
@@ -63,9 +66,10 @@ def test_a_judgment_is_told_with_all_that_was_on_its_screen(session: Session, ma
         "verdict": "chosen",
         "prompt": {"id": plain.generation.prompt_id, "text": "you 100% fool", "source": "a file"},
         "candidates": [
-            {"id": first.id, "text": "a", "version": 1, "best": True},
-            {"id": second.id, "text": "b", "version": 1, "best": False},
+            {"id": first.id, "text": "a", "version": 1, "best": True, **NOTHING_MORE},
+            {"id": second.id, "text": "b", "version": 1, "best": False, **NOTHING_MORE},
         ],
+        "comment": None,
         "edited_text": None,
         "reason": None,
         "flagged": False,
@@ -106,6 +110,37 @@ def test_every_filter_finds_what_it_says(
     found = judgment_search.page(session, wanted)
     assert {one.id for one in found.judgments} == {made[name] for name in names}
     assert JudgmentFilter.parse(wanted.as_query()) == wanted
+
+
+def test_what_was_said_beside_the_verdict_is_told_and_found(session: Session, annotator: Person) -> None:
+    screen = factories.generation(session, annotator.id, ["a", "b", "c"])
+    one, two, three = [card.id for card in screen.candidates]
+    remarks = [{"candidate_id": one, "rating": 2, "tags": ["zu förmlich", "100%"]}]
+    said: dict[str, Any] = {
+        "candidate_id": two,
+        "ranking": [two, three, one],
+        "remarks": remarks,
+        "comment": "Is it Irony?",
+    }
+    judgment = factories.judgment(session, screen, **said)
+    factories.judgment(session, factories.generation(session, annotator.id))
+    told = judgment_search.as_json(judgment, "Ada")
+    assert [card["place"] for card in told["candidates"]] == [3, 1, 2]
+    assert told["candidates"][0] | {"rating": 2, "tags": ["zu förmlich", "100%"]} == told["candidates"][0]
+    assert told["comment"] == "Is it Irony?"
+    for query, count in (
+        ({"tag": "zu förmlich"}, 1),
+        ({"tag": "100%"}, 1),
+        ({"tag": "zu"}, 0),
+        ({"comment": "yes"}, 1),
+        ({"comment": "no"}, 1),
+        ({"text": "irony"}, 1),
+    ):
+        wanted = JudgmentFilter.parse(query)
+        assert JudgmentFilter.parse(wanted.as_query()) == wanted
+        found = [one.id for one in judgment_search.page(session, wanted).judgments]
+        assert len(found) == count, query
+        assert count == 0 or query == {"comment": "no"} or found == [judgment.id]
 
 
 def test_a_person_is_found_by_id(session: Session, made: dict[str, int], admin: Person) -> None:

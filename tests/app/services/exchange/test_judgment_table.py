@@ -38,6 +38,9 @@ def screens(draw: st.DrawFn) -> JudgedScreen:
     places = st.sets(st.integers(0, len(texts) - 1), min_size=1)
     best = draw(places) if verdict == Verdict.TIE else {0} if verdict == Verdict.CHOSEN else set()
     versions = st.none() | st.integers(1, 2**31 - 1)
+    ratings, tags = st.none() | st.integers(1, 5), st.lists(TEXTS, max_size=2)
+    ranked = verdict == Verdict.CHOSEN and draw(st.booleans())
+    order = [1, *draw(st.permutations(range(2, len(texts) + 1)))] if ranked else [None] * len(texts)
     return JudgedScreen(
         id=draw(st.integers(1)),
         key=draw(st.uuids()).hex,
@@ -53,7 +56,11 @@ def screens(draw: st.DrawFn) -> JudgedScreen:
         prompt_id=1,
         prompt=draw(TEXTS),
         source=draw(TEXTS),
-        cards=tuple(Card(text, draw(versions), place in best) for place, text in enumerate(texts)),
+        cards=tuple(
+            Card(text, draw(versions), place in best, order[place], draw(ratings), tuple(draw(tags)))
+            for place, text in enumerate(texts)
+        ),
+        comment=draw(st.none() | TEXTS),
     )
 
 
@@ -69,6 +76,9 @@ def table(made: list[JudgedScreen], name: str = "Ada") -> list[dict[str, Any]]:
     return list(judgment_table.rows(iter(made), people))
 
 
+LISTS = ("ranking", "ratings", "tags")
+
+
 def as_stored(row: dict[str, Any]) -> dict[str, Any]:
     """The row of a file with its time as a moment, which CSV and JSON hold as a text."""
     return {**row, "created_at": datetime.fromisoformat(row["created_at"])}
@@ -76,7 +86,7 @@ def as_stored(row: dict[str, Any]) -> dict[str, Any]:
 
 def from_cells(cells: dict[str, str]) -> dict[str, Any]:
     """The row that the cells of a CSV stand for."""
-    read = {"candidates", "tied", "versions", "flagged", "gold", "position", "version", "seconds"}
+    read = {"candidates", "tied", "versions", "flagged", "gold", "position", "version", "seconds", *LISTS}
     return {name: (json.loads(cell) if name in read else cell) if cell else None for name, cell in cells.items()}
 
 

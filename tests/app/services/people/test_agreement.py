@@ -109,6 +109,36 @@ def people(session: Session) -> list[User]:
     return [factories.user(session) for _ in range(3)]
 
 
+def test_alpha_of_orders_counts_the_pairs_that_two_people_turn_round() -> None:
+    """Two units: abc and acb differ in one pair of three, abc and abc in none.
+
+    Of the four ratings three are abc and one is acb. Observed: 2 · 1/3 / 1 / 4 = 1/6. Expected: 2 · 3 · 1 · 1/3 / (4 ·
+    3) = 1/6. So alpha is 0, though three in four of the first choices that a nominal alpha sees agree.
+    """
+    found = alpha([["order 0 1 2", "order 0 2 1"], ["order 0 1 2", "order 0 1 2"]], agreement.apart)
+    assert found.value == pytest.approx(0.0)
+    assert agreement.apart("order 0 1 2", "order 2 1 0") == 1.0
+    opposed = alpha([["order 0 1 2", "order 2 1 0"]] * 2, agreement.apart)
+    near = alpha([["order 0 1 2", "order 0 2 1"], ["order 2 1 0", "order 2 0 1"]], agreement.apart)
+    assert (opposed.value or 0) < 0 < (near.value or 0)
+
+
+def test_an_order_counts_as_a_choice_of_its_first_and_orders_are_compared_by_themselves(
+    session: Session, people: list[User]
+) -> None:
+    """All three agree on the best; two ranked, and turned one pair of three round."""
+    screen = factories.generation(session, people[0].id, THREE)
+    for user, order in zip(people, (("b text", "a text", "c text"), ("b text", "c text", "a text"), None), strict=True):
+        own = factories.generation(session, user.id, THREE, prompt=screen.prompt)
+        ids = {card.text: card.id for card in own.candidates}
+        ranking = [ids[text] for text in order] if order else None
+        factories.judgment(session, own, pairs=False, candidate_id=ids["b text"], ranking=ranking)
+    found = agreement.measured(session)
+    assert (found.alpha.units, found.alpha.ratings) == (1, 3)
+    assert [pair.same.part for pair in found.pairs] == [1, 1, 1]
+    assert (found.rankings.units, found.rankings.ratings) == (1, 2)
+
+
 def judge(
     session: Session, user: User, prompt: Generation, order: tuple[str, ...], said: str, **values: object
 ) -> Judgment:

@@ -56,6 +56,17 @@ def test_the_reasons_of_skips_are_counted_the_most_frequent_first(session: Sessi
     assert statistics.habits(session, person.id).skip_reasons == [("Not English", 2), ("I cannot judge this", 1)]
 
 
+def test_ratings_have_a_mean_and_tags_are_counted(session: Session, person: User) -> None:
+    for rating, tags in ((5, ["stiff", "unfair"]), (2, ["stiff"]), (None, [])):
+        screen = factories.generation(session, person.id)
+        rated = {} if rating is None else {"rating": rating}
+        remark = {"candidate_id": screen.candidates[1].id, **rated, "tags": tags}
+        factories.judgment(session, screen, remarks=[remark] if tags else None)
+    found = statistics.habits(session, person.id)
+    assert (found.rated, found.rating) == (2, 3.5)
+    assert found.tags == [("stiff", 2), ("unfair", 1)]
+
+
 def test_pace_is_the_median_and_leaves_out_breaks(session: Session, person: User) -> None:
     """Screens after 0, 10, 20 s, then lunch, then one 40 s after another: 3 screens in 60 s of work, 180 an hour."""
     begun = now() - timedelta(hours=2)

@@ -39,6 +39,17 @@ def test_a_chosen_text_is_good_and_the_others_on_its_screen_are_bad(either: Sess
     assert kto_rows.unpaired_rows(either, ALL) == expected
 
 
+def test_the_first_of_an_order_is_good_and_each_other_is_bad_once(either: Session) -> None:
+    screen = factories.generation(either, factories.user(either).id, ["a", "b", "c"])
+    ids = [card.id for card in screen.candidates]
+    text = screen.prompt.text
+    pairs = [factories.preference(text, *pair) for pair in (("b", "c"), ("b", "a"), ("c", "a"))]
+    ranking = [ids[1], ids[2], ids[0]]
+    remarks = [{"candidate_id": ids[2], "rating": 5}]
+    factories.judgment(either, screen, candidate_id=ids[1], ranking=ranking, preferences=pairs, remarks=remarks)
+    assert marked(either) == [("b", True), ("c", False), ("a", False)]
+
+
 def test_an_edited_text_is_good_and_all_that_was_shown_is_bad(either: Session) -> None:
     screen = factories.generation(either, factories.user(either).id, ["a", "b"])
     pairs = [factories.preference(screen.prompt.text, "better", text) for text in ("a", "b")]

@@ -40,6 +40,12 @@ def test_a_tie_is_several_places_and_none_is_no_place() -> None:
     assert stored(verdict="none", chosen=()).judged().chosen == ()
 
 
+def test_an_order_is_the_chosen_place_and_those_behind_it() -> None:
+    ranked = stored(chosen=(8,), ranking=(8, 9, 7))
+    assert (ranked.judged().chosen, ranked.judged().behind) == ((1,), (2, 0))
+    assert ranked.said() == [*stored().said(), ["card 8", "card 9", "card 7"]]
+
+
 def test_a_written_text_has_features_of_its_own() -> None:
     edited = stored(verdict="edited", chosen=(), written="mine")
     assert not edited.measured
@@ -52,6 +58,14 @@ def test_a_screen_is_measured_when_all_its_cards_are() -> None:
     assert stored().measured
     assert not stored(cards=((7, "a", ROW), (8, "b", None))).measured
     assert not stored(cards=((7, "a", ROW), (8, "b", b"of another version"))).measured
+
+
+def test_an_order_is_read_as_it_is_stored(session: Session) -> None:
+    screen = factories.generation(session, factories.user(session).id)
+    ids = tuple(card.id for card in screen.candidates)
+    judgment = factories.judgment(session, screen, ranking=[ids[0], ids[2], ids[1]])
+    (found,) = judged.screens(session, [judgment.id])
+    assert (found.chosen, found.ranking) == ((ids[0],), (ids[0], ids[2], ids[1]))
 
 
 def test_the_marker_moves_with_every_judgment_and_every_undo(session: Session) -> None:
