@@ -88,6 +88,23 @@ ANNOTATOR = frozenset(
         "help.page",
     }
 )
+REVIEWER = frozenset(
+    {
+        "review.page",
+        "review.case",
+        "review.decide",
+        "review.undo",
+        "review.send_back",
+        "review.call_back",
+        "api_reviews.list_reviews",
+        "api_reviews.read_review",
+        "api_reviews.decide",
+        "api_reviews.undo",
+        "api_reviews.send_back",
+        "api_reviews.call_back",
+    }
+)
+"""Endpoints for those who may review."""
 TAKES_PASSWORD = frozenset(
     {
         "auth.new_token",
@@ -121,6 +138,7 @@ class SignedIn(UserMixin):  # type: ignore[misc]  # flask-login has no types
         self.name = identity.name
         self.role = identity.role
         self.is_admin = identity.is_admin
+        self.may_review = identity.is_admin
         self.must_change_password = identity.must_change_password
         self.theme = identity.settings.get("theme", "system")
         self.language = identity.settings.get("language", "")
@@ -204,7 +222,9 @@ def _check() -> ResponseReturnValue | None:
             return _ask_to_sign_in()
         if not token and (elsewhere := _what_comes_first()):
             return elsewhere
-        if request.endpoint not in ANNOTATOR and not current_user.is_admin:
+        if request.endpoint in REVIEWER and not current_user.may_review:
+            raise Forbidden(gettext("This is for those who review."))
+        if request.endpoint not in ANNOTATOR | REVIEWER and not current_user.is_admin:
             raise Forbidden(gettext("This is for admins."))
         if token:
             _check_scopes(token, scopes_for(request.endpoint, request.method))

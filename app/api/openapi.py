@@ -9,7 +9,7 @@ from typing import Any
 from flask import Flask
 from werkzeug.routing import Rule
 
-from app.access import ANNOTATOR, PUBLIC, scopes_for
+from app.access import ANNOTATOR, PUBLIC, REVIEWER, scopes_for
 from app.api.operations import JSON, Answer, Operation, operation_of
 from app.api.problems import PROBLEMS, Problem
 from app.domain_errors import PROBLEM_JSON
@@ -49,6 +49,7 @@ _TOKENS = (
     "`read` reads (GET) whatever the owner may read, `annotate` does what annotators may do, `admin` does whatever the "
     "owner may do. Each operation names the scopes of which a token needs one; without it, the answer is 403."
 )
+_ADMINS, _REVIEWERS = "For admins.", "For those who review."
 Route = tuple[str, str, Rule, Operation]
 _IN_PATH = re.compile(r"<(?:(?P<kind>\w+):)?(?P<name>\w+)>")
 
@@ -81,13 +82,14 @@ class _Kinds:
 
 
 def _operation(method: str, rule: Rule, said: Operation, kinds: _Kinds, longest: int) -> dict[str, Any]:
-    public, for_admins = rule.endpoint in PUBLIC, rule.endpoint not in PUBLIC | ANNOTATOR
+    public = rule.endpoint in PUBLIC
+    whose = "" if public or rule.endpoint in ANNOTATOR else _REVIEWERS if rule.endpoint in REVIEWER else _ADMINS
     refusals = {422, *said.refusals} | (set() if public else {401, 403})
     refusals |= ({404} if rule.arguments else set()) | ({400, 413} if said.body is not None else set())
     refusals |= {507} if method.upper() != "GET" else set()
     scopes = () if public else scopes_for(rule.endpoint, method.upper())
     made: dict[str, Any] = {
-        "summary": f"{said.summary}. For admins." if for_admins else said.summary,
+        "summary": f"{said.summary}. {whose}" if whose else said.summary,
         "security": [{"token": [scope]} for scope in scopes],
     }
     sent = [_path_parameter(found) for found in _IN_PATH.finditer(rule.rule)]

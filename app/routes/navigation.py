@@ -10,6 +10,7 @@ from flask_login import current_user
 from app.words import N_, gettext
 
 _FOR_EVERYBODY = (("annotate.page", N_("Annotate"), "pencil-square"), ("work.page", N_("My work"), "clock-history"))
+_FOR_REVIEWERS = (("review.page", N_("Review"), "check2-square"),)
 _FOR_ADMINS = (
     ("data.page", N_("Data"), "collection"),
     ("people.page", N_("People"), "people"),
@@ -46,7 +47,9 @@ def places() -> list[Place]:
     """Return the pages that the bar offers to the person who is signed in: none before they choose a password."""
     if current_user.must_change_password:
         return []
-    offered = _FOR_EVERYBODY + (_FOR_ADMINS if current_user.is_admin else ()) + _FOR_EVERYBODY_LAST
+    reviewers, admins = current_user.may_review, current_user.is_admin
+    more = (_FOR_REVIEWERS if reviewers else ()) + (_FOR_ADMINS if admins else ())
+    offered = _FOR_EVERYBODY + more + _FOR_EVERYBODY_LAST
     blueprint = (request.endpoint or "").partition(".")[0]
     blueprint = _BELOW.get(blueprint, blueprint)
     return [

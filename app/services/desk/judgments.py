@@ -35,7 +35,7 @@ from app.services.prompts import retirement, studio_settings
 from app.services.system import webhooks
 from app.words import gettext
 
-__all__ = ["LONGEST_REASON", "JudgmentRequest", "judge", "judge_again", "undo"]
+__all__ = ["LONGEST_REASON", "JudgmentRequest", "decide", "judge", "judge_again", "undo"]
 
 _judgments: Table = Judgment.__table__  # type: ignore[assignment]
 _preferences: Table = Preference.__table__  # type: ignore[assignment]
@@ -61,6 +61,7 @@ class _Standing(NamedTuple):
     edited_text: str | None
     reason: str | None
     flagged: bool
+    decision: bool
 
 
 @dataclass(frozen=True)
@@ -132,14 +133,19 @@ def judge_again(session: Session, user_id: int, sent: JudgmentRequest, again: Ju
     """Store a judgment in place of the person's standing one on the same screen, if any, in one transaction.
 
     The older judgment is kept as an undone one. If both say the same, nothing changes. `again` is the undone judgment
-    that is made once more, if it is one: what was imported stays imported. Raises as `judge` does.
+    that is made once more, if it is one: what was imported stays imported. Raises as `judge` does, and Conflict for a
+    decision.
     """
+    if again is not None and again.decision:
+        raise _is_decision()
     with write_transaction(session):
         connection = session.connection()
         screen = _own_screen(_SCREEN.rows(connection, {"screen": sent.generation_id}), user_id, sent.generation_id)
         yielded = _YieldedRows.of(screen, sent)
         standing = _standing(connection, user_id, screen)
         if standing is not None:
+            if standing.decision:
+                raise _is_decision()
             if _same_verdict(standing, yielded.tied, sent):
                 return int(standing.id)
             undone = update(_judgments).where(_judgments.c.id == standing.id).values(undone_at=now())
@@ -155,12 +161,31 @@ def judge_again(session: Session, user_id: int, sent: JudgmentRequest, again: Ju
         return number
 
 
+def decide(session: Session, user_id: int, sent: JudgmentRequest, reason: str | None) -> int:
+    """Store a reviewer's decision of their own copy of a screen, in the running transaction, and return its id.
+
+    Raises as `judge` does.
+    """
+    connection = session.connection()
+    screen = _own_screen(_SCREEN.rows(connection, {"screen": sent.generation_id}), user_id, sent.generation_id)
+    number = _add(connection, user_id, sent, _YieldedRows.of(screen, sent))
+    if number is None:
+        raise _judged_meanwhile()
+    connection.execute(update(_judgments).where(_judgments.c.id == number).values(decision=True, reason=reason))
+    return number
+
+
 def undo(session: Session, user_id: int, judgment_id: int) -> None:
-    """Mark a person's own judgment as undone: its rows no longer count, and the screen can be judged again."""
+    """Mark a person's own judgment as undone: its rows no longer count, and the screen can be judged again.
+
+    Raises NotFound, and Conflict for a decision.
+    """
     with write_transaction(session):
         judgment = session.get(Judgment, judgment_id)
         if judgment is None or judgment.user_id != user_id:
             raise NotFound(gettext("There is no judgment %(id)s of yours.", id=judgment_id))
+        if judgment.decision:
+            raise _is_decision()
         if judgment.undone_at is None:
             judgment.undone_at = now()
             session.flush()
@@ -193,7 +218,7 @@ _STANDING = Prebuilt(
         _judgments.c.undone_at.is_(None),
     )
 )
-_NOT_SENT = frozenset({"id", "undone_at", "edited_features", "annotator", "import_id"})
+_NOT_SENT = frozenset({"id", "undone_at", "edited_features", "annotator", "import_id", "decision", "decided_by"})
 _ADD = PrebuiltInsert(
     _judgments,
     (c.name for c in _judgments.c if c.name not in _NOT_SENT),
@@ -268,6 +293,10 @@ def _existing_or_error(
         return standing.id
     sentence = gettext("This screen has another verdict already: undo that one first.")
     return Conflict(sentence, judgment_id=standing.id)
+
+
+def _is_decision() -> Conflict:
+    return Conflict(gettext("This is a decision of a review: it is taken back or changed there."))
 
 
 def _judged_meanwhile() -> Conflict:
