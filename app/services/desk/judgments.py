@@ -218,7 +218,7 @@ _STANDING = Prebuilt(
         _judgments.c.undone_at.is_(None),
     )
 )
-_NOT_SENT = frozenset({"id", "undone_at", "edited_features", "annotator", "import_id", "decision", "decided_by"})
+_NOT_SENT = frozenset({"id", "undone_at", "edited_features", "annotator", "import_id", "decided_by"})
 _ADD = PrebuiltInsert(
     _judgments,
     (c.name for c in _judgments.c if c.name not in _NOT_SENT),
@@ -253,6 +253,7 @@ def _add(connection: Connection, user_id: int, sent: JudgmentRequest, yielded: _
         "client_key": sent.client_key or new_key(),
         "seconds": sent.seconds,
         "imported": False,
+        "decision": False,
         "created_at": now(),
     }
     pair = {"prompt": yielded.prompt, "weight": yielded.weight}

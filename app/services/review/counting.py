@@ -57,7 +57,8 @@ class _Unit:
     @property
     def screen_id(self) -> int:
         """Return the id of the first screen, rather of one that no reviewer made."""
-        return min((row.decision, row.generation_id) for row in self.rows)[1]
+        _, found = min((row.decision, int(row.generation_id)) for row in self.rows)
+        return found
 
 
 def count(session: Session, prompt_ids: Collection[int]) -> None:

@@ -104,7 +104,7 @@ def _look_on(session: Session, place: _Place, newest: int) -> int:
     until = time.monotonic() + SECONDS
     settled = place.settled.up_to(session, newest)
     reached = place.up_to
-    while reached < newest and time.monotonic() < until:
+    while reached < newest:
         last = min(newest, reached + _IDS_AT_ONCE)
         in_range = (Judgment.id > reached, Judgment.id <= last)
         judged = session.execute(_prompts(*in_range).add_columns(Judgment.id)).all()
@@ -114,6 +114,8 @@ def _look_on(session: Session, place: _Place, newest: int) -> int:
         place.up_to, reached = min(last, settled), last
         if counted or place.up_to - place.stored >= _IDS_AT_ONCE:
             _keep(session, place)
+        if time.monotonic() >= until:
+            break
     place.known = {number for number in place.known if number > place.up_to}
     return newest - reached
 

@@ -9,7 +9,9 @@ from tests.app.services.review.conftest import TEXTS, Disputed, say
 from tests.studio import make_person, rows
 
 
-def test_people_who_chose_different_texts_of_the_same_screen_make_a_review(session: Session, disputed: Disputed) -> None:
+def test_people_who_chose_different_texts_of_the_same_screen_make_a_review(
+    session: Session, disputed: Disputed
+) -> None:
     disputed.judged(TEXTS[0], TEXTS[1])
     looking.look(session)
     (review,) = rows(session, Review)
