@@ -18,6 +18,8 @@ from models.formats.schemas.conversation import preference
 from models.formats.schemas.trl import number, ranked
 
 CHOSEN, EDITED, FINE, TIE, NONE, SKIPPED = VERDICTS = ("chosen", "edited", "fine", "tie", "none", "skipped")
+OPINION, DECISION = "opinion", "decision"
+"""Kinds of judgments: of one of several people, or of a reviewer who decides what they disagree on."""
 PERSON_NAMES = ("person", "annotator", "annotator_id", "annotator_name", "rater", "labeler", "worker_id", "user_id")
 """Fields that say who made a row, the surest first."""
 _TIME_NAMES = ("created_at", "annotated_at", "timestamp")
@@ -54,7 +56,7 @@ class Annotation:
     `better` holds the best candidates (of an edit, the text that was written; of a prompt that is fine, the prompt),
     `worse` those below them. Of a tie of all, all are better; if none is good, all are worse; of a skip, `worse` holds
     what was shown. `ranks` has a rank for each of `better` and `worse`, the lowest being the best, where they were
-    ranked. `unused` says what of it cannot be used, and why.
+    ranked. `unused` says what of it cannot be used, and why. A `decision` is a reviewer's.
     """
 
     verdict: str
@@ -65,6 +67,7 @@ class Annotation:
     reason: str = ""
     flagged: bool = False
     origin: Origin = NOWHERE
+    decision: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from flask import Flask
 from sqlalchemy import event
 from sqlalchemy.orm import Session
 
-from app.access import ANNOTATOR, PUBLIC
+from app.access import ANNOTATOR, PUBLIC, REVIEWER
 from app.db import ApiToken, User
 from app.extensions import db
 from app.services.people import accounts, api_tokens
@@ -64,7 +64,7 @@ def for_admins(app: Flask) -> list[Call]:
 
 
 def test_the_lists_of_open_endpoints_name_only_endpoints_that_exist(app: Flask) -> None:
-    assert (PUBLIC | ANNOTATOR) - set(app.view_functions) == set()
+    assert (PUBLIC | ANNOTATOR | REVIEWER) - set(app.view_functions) == set()
 
 
 def test_what_is_open_to_everyone_and_to_annotators_is_exactly_this() -> None:
@@ -119,6 +119,20 @@ def test_what_is_open_to_everyone_and_to_annotators_is_exactly_this() -> None:
         "help.home",
         "help.page",
     } == ANNOTATOR
+    assert {
+        "review.page",
+        "review.case",
+        "review.decide",
+        "review.undo",
+        "review.send_back",
+        "review.call_back",
+        "api_reviews.list_reviews",
+        "api_reviews.read_review",
+        "api_reviews.decide",
+        "api_reviews.undo",
+        "api_reviews.send_back",
+        "api_reviews.call_back",
+    } == REVIEWER
 
 
 def test_there_are_admin_routes_to_walk(app: Flask) -> None:

@@ -188,5 +188,5 @@ def _body(form: Mapping[str, str]) -> dict[str, Any]:
     if verdict == Verdict.CHOSEN:
         body["candidate_id"] = row_id(number) or UNSET
     if verdict == Verdict.EDITED:
-        body["edited_text"] = form.get("edited_text", "")
+        body["edited_text"] = form.get("edited_text", "").replace("\r\n", "\n")  # browsers send line ends as CRLF
     return {name: value for name, value in body.items() if value is not UNSET}

@@ -122,6 +122,7 @@ class Gathered:
                     unused=annotation.unused,
                     reason=annotation.reason,
                     flagged=annotation.flagged,
+                    decision=annotation.decision,
                 )
                 better, worse = list(annotation.better), list(annotation.worse)
             if annotation.verdict == FINE and better != [text]:
@@ -140,6 +141,7 @@ class Gathered:
             line=line,
             reason=annotation.reason,
             flagged=annotation.flagged,
+            decision=annotation.decision,
         )
 
     def _report_unused(self, line: int, unused: str) -> None:

@@ -20,7 +20,7 @@ from app.db import OFF_THE_CARDS, Candidate, Generation, Judgment, Preference, P
 from app.services.desk.storing import arranged
 from app.services.prompts import prompts
 from app.services.prompts.prompts import ImportReport
-from models.formats.annotations import NOWHERE, Origin
+from models.formats.annotations import DECISION, NOWHERE, Origin
 
 _NAMESPACE = UUID("4d3f6e0e-5f4b-4c55-9d6f-0d1b6f7f2a61")
 
@@ -31,7 +31,7 @@ class JudgedRow:
 
     `said` is the verdict, where the texts do not tell it: of an edit, the chosen text was written by hand, of a prompt
     that is fine it is the prompt, and of a skip, the rejected ones are what was shown. `nth` counts equal judgments
-    that a record holds, from 0. `line` is where the judgment begins in its file.
+    that a record holds, from 0. `line` is where the judgment begins in its file. A `decision` is a reviewer's.
     """
 
     text: str
@@ -43,6 +43,7 @@ class JudgedRow:
     line: int = 0
     reason: str = ""
     flagged: bool = False
+    decision: bool = False
 
     @property
     def verdict(self) -> Verdict:
@@ -61,6 +62,7 @@ class JudgedRow:
             return self.origin.key
         content: list[object] = [self.text, sorted(self.chosen), sorted(self.rejected)]
         more = [self.origin.person, self.nth, "" if self.verdict in (Verdict.CHOSEN, Verdict.TIE) else self.verdict]
+        more += [DECISION] if self.decision else []
         return _key(content + more if any(more) else content)
 
 
@@ -247,6 +249,7 @@ def _judgment(
         edited_text=row.chosen[0] if verdict == Verdict.EDITED else None,
         reason=row.reason or None,
         flagged=row.flagged,
+        decision=row.decision,
         client_key=row.key,
         imported=True,
         import_id=import_id,

@@ -11,6 +11,7 @@ from app.db import Verdict
 from app.services.exchange.incoming.beside import METADATA
 from app.services.exchange.judged_screens import JudgedScreen, People
 from app.services.prompts import metadata
+from models.formats.annotations import DECISION, OPINION
 from models.formats.csv_lines import PLAIN, CsvForm
 
 COLUMNS = (
@@ -30,6 +31,8 @@ COLUMNS = (
     "reason",
     "flagged",
     "gold",
+    "kind",
+    "decided_by",
 )
 _ROWS_IN_A_GROUP = 1_000
 _encode = json.JSONEncoder(ensure_ascii=False).encode
@@ -63,6 +66,8 @@ def rows(screens: Iterable[JudgedScreen], people: People, told: bool = False) ->
             "reason": screen.reason,
             "flagged": screen.flagged,
             "gold": screen.gold,
+            "kind": DECISION if screen.decision else OPINION,
+            "decided_by": people.key(screen.decided_by) if screen.decided_by else None,
         }
         yield row | {METADATA: metadata.as_text(screen.metadata)} if told else row
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from msgspec import Meta, structs
 
@@ -10,7 +10,7 @@ from app.db import Verdict
 from app.domain_errors import Invalid
 from app.schemas.kinds import STORABLE, RowId, Text
 from app.schemas.reading import Sent
-from app.services.desk.judgment_request import LONGEST_REASON, JudgmentRequest
+from app.services.desk.judgment_request import LONGEST_REASON, JudgmentRequest, Tied, said_by
 from app.services.prompts import prompts
 from app.words import N_, gettext
 
@@ -28,23 +28,29 @@ class DecisionRequest(Sent, frozen=True):
     """Decision of one review: a verdict as on a screen, but never skipped, and a reason."""
 
     unknown: ClassVar[str] = N_("There is no field {name!r} in a decision.")
+    rules: ClassVar[tuple[dict[str, Any], ...]] = (
+        {
+            "anyOf": [
+                said_by(Verdict.CHOSEN, "candidate_id", ("reason",)),
+                said_by(Verdict.EDITED, "edited_text", ("candidate_id", "reason")),
+                said_by(Verdict.FINE, may_have=("reason",)),
+                said_by(Verdict.TIE, may_have=("tied", "reason")),
+                said_by(Verdict.NONE, may_have=("reason",)),
+            ]
+        },
+    )
 
     verdict: Verdict
     candidate_id: Annotated[RowId, Meta(description="The best one, with a verdict of chosen.")] | None = None
     edited_text: Annotated[Text, Meta(description="The better text, with a verdict of edited.")] | None = None
-    tied: (
-        Annotated[
-            tuple[RowId, ...],
-            Meta(description="The candidates that are equally good, with a verdict of tie; left out: all of them."),
-        ]
-        | None
-    ) = None
+    tied: Tied | None = None
     reason: _Reason | None = None
 
     def __post_init__(self) -> None:
-        """Check that it decides something; raises Invalid."""
+        """Check that it decides something, and what the fields ask of each other; raises Invalid."""
         if self.verdict == Verdict.SKIPPED:
             raise Invalid(gettext("A decision says something: send the screen back to ask for one more opinion."))
+        self.judgment(1)
 
     def normalized(self, longest_text: int) -> DecisionRequest:
         """Return it as it is stored; raises Invalid as `judgment` does, and for a reason that is too long."""
@@ -53,7 +59,7 @@ class DecisionRequest(Sent, frozen=True):
         return structs.replace(self, edited_text=edited, reason=reason)
 
     def judgment(self, generation_id: int) -> JudgmentRequest:
-        """Return the judgment that it is of a screen; raises Invalid for fields that do not go together."""
+        """Return the judgment that it is of a screen."""
         return JudgmentRequest(
             generation_id=generation_id,
             verdict=self.verdict,

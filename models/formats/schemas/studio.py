@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from models.formats.annotations import (
     CHOSEN,
+    DECISION,
     EDITED,
     FINE,
     NONE,
@@ -57,7 +58,12 @@ def _read(fields: Fields) -> Annotation | str:
             read_key(fields.get("judgment")),
         )
         said = _said(fields, [text(one, "a candidate") for one in _listed(fields, "candidates")], origin)
-        return replace(said, reason=read_reason(fields.get("reason")), flagged=_is_true(fields.get("flagged")))
+        return replace(
+            said,
+            reason=read_reason(fields.get("reason")),
+            flagged=_is_true(fields.get("flagged")),
+            decision=fields.get("kind") == DECISION,
+        )
     except BadRow as reason:
         return str(reason)
 

@@ -28,6 +28,8 @@ COLUMNS: Mapping[str, Column] = {
     "source": Column("string", "where the prompt comes from"),
     "reason": Column("string", "why it was skipped or flagged"),
     "flagged": Column("bool", "whether an admin should look at it"),
+    "kind": Column("string", "`opinion`, or `decision` where a reviewer decided what others disagreed on"),
+    "decided_by": Column("string", "the identity of the decision that counts instead"),
 }
 """The columns of the table of judgments but for that of attention checks, of which there are none in it."""
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy.orm import Session
 
 from app.db import Judgment, Review, ReviewState, now, write_transaction
@@ -43,7 +45,7 @@ def test_a_flag_of_one_person_is_enough_and_a_skip_or_an_attention_check_is_not(
     session: Session, disputed: Disputed
 ) -> None:
     person = disputed.people[0].id
-    skipped = {"verdict": "skipped", "candidate_id": None, "pairs": False}
+    skipped: dict[str, Any] = {"verdict": "skipped", "candidate_id": None, "pairs": False}
     factories.judgment(session, factories.generation(session, person), **skipped)
     of_check = factories.prompt(session, gold_answer=TEXTS[0])
     for number, one in enumerate(disputed.people[:2]):

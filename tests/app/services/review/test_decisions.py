@@ -9,7 +9,7 @@ from app.db import AuditEvent, Generation, Judgment, Prompt, Review, ReviewState
 from app.domain_errors import Conflict, Invalid, NotFound
 from app.services.desk import judgments
 from app.services.desk.judgment_request import JudgmentRequest
-from app.services.people import agreement
+from app.services.people import agreement, reliability
 from app.services.prompts import queue, studio_settings
 from app.services.review import decisions, looking
 from app.services.review.decision_request import DecisionRequest
@@ -68,7 +68,7 @@ def test_agreement_and_what_a_person_weighs_leave_decisions_out(
     session.commit()
     assert [one.same for one in agreement.measured(session).pairs] == [pair.same]
     own = say(session, factories.generation(session, reviewer), "first rewrite")
-    monkeypatch.setattr(judgment_weights.reliability, "weights", lambda *_, **__: {str(reviewer): 0.1})
+    monkeypatch.setattr(reliability, "weights", lambda *_, **__: {str(reviewer): 0.1})
     assert judgment_weights.weights_of(session, [number, own.id]) == {number: 1.0, own.id: 0.1}
 
 
