@@ -33,6 +33,12 @@ def page(visitor: Visitor, product: Product) -> Page:
     return visitor.page
 
 
+def shown(page: Page, prompt: str) -> None:
+    """Wait for the case of a prompt, and for its keys, which its script brings."""
+    expect(page.locator(".review-source")).to_contain_text(prompt)
+    expect(page.locator("#veil")).to_be_visible()
+
+
 def decisions(product: Product) -> list[tuple[str, str | None, str | None]]:
     """Verdict, own text and reason of the decisions that stand, in the order they were made."""
     found: list[tuple[str, str | None, str | None]] = product.rows(
@@ -44,29 +50,29 @@ def decisions(product: Product) -> list[tuple[str, str | None, str | None]]:
 def test_two_cases_are_decided_by_keyboard_and_the_last_decision_is_undone(page: Page, product: Product) -> None:
     expect(page.locator(".cases > li")).to_have_count(3)
     page.get_by_role("link", name="Decide one after the other").click()
-    source = page.locator(".review-source")
-    expect(source).to_contain_text(PROMPTS[2])
+    shown(page, PROMPTS[2])
     page.keyboard.press("r")
     page.keyboard.type("2 keeps the meaning")
     page.keyboard.press("Enter")
-    expect(source).to_contain_text(PROMPTS[2])
+    shown(page, PROMPTS[2])
     page.keyboard.press("Escape")
     page.keyboard.press("2")
-    expect(source).to_contain_text(PROMPTS[1])
+    shown(page, PROMPTS[1])
     expect(page.get_by_text("Decided just now: 2 is best.")).to_be_visible()
     page.keyboard.press("e")
     page.keyboard.type("I would not do that.")
     page.keyboard.press("Enter")
-    expect(source).to_contain_text(PROMPTS[0])
+    shown(page, PROMPTS[0])
     stored = [("chosen", None, "2 keeps the meaning"), ("edited", "I would not do that.", None)]
     assert decisions(product) == stored
     page.keyboard.press("u")
     expect(page.get_by_text("Taken back: what people said counts again.")).to_be_visible()
-    expect(source).to_contain_text(PROMPTS[1])
+    shown(page, PROMPTS[1])
     assert decisions(product) == stored[:1]
     page.keyboard.press("p")
     expect(page.get_by_role("link", name="Hide names")).to_be_visible()
     expect(page.locator(".opinions")).to_contain_text("@example.org")
+    shown(page, PROMPTS[1])
     page.keyboard.press("o")
     expect(page.get_by_text("Sent back just now for one more opinion.")).to_be_visible()
     expect(page.locator(".opinions")).to_contain_text("@example.org")

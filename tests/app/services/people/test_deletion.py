@@ -51,7 +51,7 @@ from app.services.people.sign_ins import Guess
 from app.services.review import looking
 from app.services.system import audit_copies
 from tests import factories
-from tests.studio import Person, make_person, parts, rows
+from tests.studio import parts, rows
 
 EMAIL = "ada@example.org"
 PSEUDONYM = re.compile("Person [0-9a-f]{4}")
@@ -306,16 +306,16 @@ def test_somebody_whom_a_file_names_can_get_a_pseudonym(either: Session) -> None
 
 
 def test_what_a_deleted_reviewer_decided_counts_again_and_stays_decided_if_it_is_kept(
-    session: Session, admin: Person, annotator: Person
+    session: Session, admin: int
 ) -> None:
-    reviewer = make_person(admin.app, session)
+    annotator, reviewer = factories.user(session).id, factories.user(session).id
     prompt = factories.prompt(session)
-    first = factories.judgment(session, factories.generation(session, annotator.id, prompt=prompt))
-    decision = factories.judgment(session, factories.generation(session, reviewer.id, prompt=prompt), decision=True)
+    first = factories.judgment(session, factories.generation(session, annotator, prompt=prompt))
+    decision = factories.judgment(session, factories.generation(session, reviewer, prompt=prompt), decision=True)
     looking.look(session)
     for kept, by in ((True, decision.id), (False, None)):
-        pseudonym = session.get_one(User, reviewer.id).email
-        deletion.delete_person(session, admin.id, reviewer.id, pseudonym, keep_judgments=kept)
+        called = session.get_one(User, reviewer).email
+        deletion.delete_person(session, admin, reviewer, called, keep_judgments=kept)
         looking.look(session)
         assert rows(session, Judgment)[0].decided_by == by
     assert (first.id, [one.id for one in rows(session, Review)]) == (rows(session, Judgment)[0].id, [])

@@ -56,13 +56,13 @@ def test_a_table_of_judgments_brings_its_decisions_and_what_they_decide(
     ending = name.rpartition("-")[2]
     file = write(f"judgments.{ending}", "".join(exports.stream(session, name)))
     importer = factories.user(elsewhere).id
-    store(elsewhere, importer, file)
+    store(elsewhere, importer, file, judgments=True, queue=False)
     taken = [(one.decision, one.decided_by, one.reason) for one in rows(elsewhere, Judgment)]
     assert taken == [(False, 3, None), (False, 3, None), (True, None, "Kinder.")]
     assert {good for _, good, *_ in preference_rows.preference_rows(elsewhere, 3)} == {BETTER}
     assert [one.state for one in rows(elsewhere, Review)] == ["decided"]
     before = lines(elsewhere, "judgments-jsonl")
-    store(elsewhere, importer, file)
+    store(elsewhere, importer, file, judgments=True, queue=False)
     assert lines(elsewhere, "judgments-jsonl") == before
 
 
