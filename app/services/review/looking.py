@@ -109,10 +109,10 @@ def _look_on(session: Session, place: _Place, newest: int) -> int:
         in_range = (Judgment.id > reached, Judgment.id <= last)
         judged = session.execute(_prompts(*in_range).add_columns(Judgment.id)).all()
         new = {prompt_id for prompt_id, number in judged if number not in place.known}
-        counted = _count(session, _of_interest(session, new))
+        _count(session, _of_interest(session, new))
         place.known.update(number for _, number in judged if number > settled)
         place.up_to, reached = min(last, settled), last
-        if counted or place.up_to - place.stored >= _IDS_AT_ONCE:
+        if place.up_to - place.stored >= _IDS_AT_ONCE:  # looking twice at what came since does no harm
             _keep(session, place)
         if time.monotonic() >= until:
             break
@@ -146,14 +146,11 @@ def _of_interest(session: Session, prompt_ids: Iterable[int]) -> Iterator[int]:
         yield from {*session.scalars(several), *session.scalars(known)}
 
 
-def _count(session: Session, prompt_ids: Iterable[int]) -> bool:
-    """Count the reviews of those prompts, some in each transaction; return whether there were any."""
-    found = False
+def _count(session: Session, prompt_ids: Iterable[int]) -> None:
+    """Count the reviews of those prompts, some in each transaction."""
     for some in _parts(prompt_ids, _PROMPTS_AT_ONCE):
-        found = True
         with write_transaction(session):
             counting.count(session, some)
-    return found
 
 
 def _parts(numbers: Iterable[int], size: int) -> Iterator[list[int]]:

@@ -73,6 +73,7 @@ def test_a_process_that_begins_goes_on_where_the_last_one_stood(
     session: Session, disputed: Disputed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     disputed.judged(TEXTS[0], TEXTS[1])
+    monkeypatch.setattr(looking, "_IDS_AT_ONCE", 2)
     looking.look(session)
     monkeypatch.setattr(looking, "_places", {})
     counted: list[int] = []
