@@ -69,7 +69,7 @@ class ReviewFilter:
             wanted.append(Review.source == self.source)
         if self.person is not None:
             judged = select(Judgment.id).join(Generation, Generation.id == Judgment.generation_id)
-            # Found by the prompt: by the index of the people, SQLite would walk all that somebody judged for each review.
+            # Found by the prompt: by the index of the people, SQLite would walk all of theirs for each review.
             of_person = (Judgment.user_id + 0 == self.person, Judgment.undone_at.is_(None))
             said = (*of_person, Judgment.decision.is_(False))
             wanted.append(exists(judged.where(Generation.prompt_id == Review.prompt_id, *said).correlate(Review)))
