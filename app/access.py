@@ -178,7 +178,8 @@ def _check() -> ResponseReturnValue | None:
         if elsewhere := _enter_project():
             return elsewhere
         if not _may_call(current_user, request.endpoint):
-            raise Forbidden(gettext("This is for admins."))
+            reviewers = request.endpoint in REVIEWER
+            raise Forbidden(gettext("This is for those who review.") if reviewers else gettext("This is for admins."))
         if token:
             _check_scopes(token, scopes_for(request.endpoint, request.method))
     if not token and request.method not in _SAFE_METHODS:

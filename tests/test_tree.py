@@ -23,7 +23,7 @@ WIDEST_LINE = 120
 if not (PROJECT_ROOT / ".git").exists():
     pytest.skip("The tree is known by git alone, and this is no checkout.", allow_module_level=True)
 
-ROOMS = {"desk", "prompts", "exchange", "training", "versions", "people", "projects", "system"}
+ROOMS = {"desk", "prompts", "exchange", "review", "training", "versions", "people", "projects", "system"}
 
 PLACE = re.compile(r"\b(?:app|models|worker|templates|static|tests|benchmarks|migrations)/[\w/.-]*\w")
 

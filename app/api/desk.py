@@ -1,4 +1,4 @@
-"""Types of the API of the desk."""
+"""Types of the API of the desk, and of the review of what was judged there."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from typing import Annotated, Any, ClassVar, Literal
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from app.api.kinds import Anything, Count
+from app.api.exchange import Who
+from app.api.kinds import Anything, Count, Time
+from app.db import Verdict
 from app.domain_errors import Invalid
 from app.schemas.kinds import LARGEST_ID, Text, one_of
 from app.schemas.reading import Sent
@@ -25,6 +27,7 @@ from app.services.desk.settings import (
     Width,
 )
 from app.services.prompts.studio_settings import MOST_TEXT, QUESTIONS
+from app.services.review.cases import State
 from app.words import N_, gettext
 
 MOST_SHOWN = 100
@@ -175,3 +178,53 @@ class GuidelinesPreview(Sent, frozen=True):
     """Markdown to look at."""
 
     markdown: _Markdown
+
+
+_Best = Annotated[
+    list[int], Meta(description="The candidates of the review that are the best; none for other verdicts.")
+]
+
+
+class ReviewedPrompt(Struct):
+    """A prompt that people judged."""
+
+    id: int
+    text: str
+    source: str
+
+
+class Opinion(Struct):
+    """What one person said; of a decision, the reviewer."""
+
+    judgment_id: int
+    person: Who
+    verdict: Verdict
+    best: _Best
+    edited_text: str | None
+    reason: str | None
+    flagged: bool
+    created_at: Time
+
+
+class ReviewedScreen(Struct):
+    """What people said of one prompt with the same rewrites."""
+
+    id: int
+    state: State
+    prompt: ReviewedPrompt
+    candidates: list[ShownCandidate]
+    people: Annotated[Count, Meta(description="Those who said something.")]
+    disagreement: Annotated[
+        float, Meta(ge=0, le=1, description="The share of pairs of them who said different things.")
+    ]
+    flags: Annotated[Count, Meta(description="Those who flagged it.")]
+    opinions: list[Opinion]
+    decision: Opinion | None
+
+
+class ReviewPage(Struct):
+    """A page of reviews."""
+
+    reviews: list[ReviewedScreen]
+    after: Annotated[int | None, Meta(description="Send it for the next page.")]
+    waiting: Annotated[Count, Meta(description="Judgments that the list does not know yet.")]

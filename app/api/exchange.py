@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, structs
 
@@ -228,6 +228,8 @@ class FoundJudgment(Struct):
     reason: str | None
     flagged: bool
     gold: bool
+    kind: Literal["opinion", "decision"]
+    decided_by: Annotated[int | None, Meta(description="The decision of a reviewer that counts instead.")]
     right: Annotated[bool, Meta(description="Whether an attention check was passed.")] | None
     seconds: float | None
     created_at: Time

@@ -5,8 +5,9 @@ from app.db.desk.candidate import Candidate
 from app.db.desk.deleted_judgment import DeletedJudgment
 from app.db.desk.drawn_pool import DrawnPool
 from app.db.desk.generation import Generation
-from app.db.desk.judgment import JUDGE, LONGEST_ANNOTATOR, OFF_THE_CARDS, Judgment, Verdict, new_key
+from app.db.desk.judgment import COUNTS, JUDGE, LONGEST_ANNOTATOR, OFF_THE_CARDS, Judgment, Verdict, new_key
 from app.db.desk.preference import Preference
+from app.db.desk.review import Review, ReviewState
 from app.db.engine import ENGINE_OPTIONS, empty_log, make_sessions, write_transaction
 from app.db.exchange.file_import import FileImport
 from app.db.exchange.import_upload import ImportPiece, ImportUpload
@@ -45,6 +46,7 @@ from app.db.versions.version import Version
 
 __all__ = [
     "ACTIVE_STATUSES",
+    "COUNTS",
     "ENGINE_OPTIONS",
     "FIRST",
     "JUDGE",
@@ -85,6 +87,8 @@ __all__ = [
     "Prompt",
     "RecoveryCode",
     "Reservation",
+    "Review",
+    "ReviewState",
     "RewardHead",
     "Role",
     "RunMetric",

@@ -66,7 +66,22 @@ ANNOTATOR = frozenset(
     }
 )
 """What everybody in a project may do there."""
-REVIEWER: frozenset[str] = frozenset()
+REVIEWER = frozenset(
+    {
+        "review.page",
+        "review.case",
+        "review.decide",
+        "review.undo",
+        "review.send_back",
+        "review.call_back",
+        "api_reviews.list_reviews",
+        "api_reviews.read_review",
+        "api_reviews.decide",
+        "api_reviews.undo",
+        "api_reviews.send_back",
+        "api_reviews.call_back",
+    }
+)
 """What reviewers may do beside that."""
 PROJECT_ADMIN = frozenset(
     {

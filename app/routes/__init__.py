@@ -23,6 +23,8 @@ from app.routes.projects import pages as projects_pages
 from app.routes.projects import project_page
 from app.routes.prompts import api as prompts_api
 from app.routes.prompts import pages as prompts_pages
+from app.routes.review import api as review_api
+from app.routes.review import pages as review_pages
 from app.routes.system import api_docs, api_document, api_webhooks, health, help, webhooks
 from app.routes.system import pages as system_pages
 from app.routes.training import api as training_api
@@ -58,6 +60,7 @@ _PAGES = (
     forgetting_pages.blueprint,
     exchange_pages.blueprint,
     prompts_pages.blueprint,
+    review_pages.blueprint,
     webhooks.blueprint,
     api_docs.blueprint,
     typeface.blueprint,
@@ -72,6 +75,7 @@ _API = (
     training_api.blueprint,
     exchange_api.blueprint,
     prompts_api.blueprint,
+    review_api.blueprint,
     versions_api.blueprint,
     api_comparisons.blueprint,
     api_forgetting.blueprint,

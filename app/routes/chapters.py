@@ -13,6 +13,7 @@ CHAPTERS: Mapping[str, str] = {
     "guidelines": "docs/annotators.md#guidelines",
     "auth": "docs/sign-in.md",
     "factors": "docs/sign-in.md#the-second-factor",
+    "review": "docs/review.md",
     "data": "docs/managing-data.md",
     "data.judgments": "docs/managing-data.md#judgments",
     "data.report": "docs/managing-data.md#judgments",

@@ -13,6 +13,7 @@ from app.services.projects.memberships import Seat
 from app.words import N_, gettext
 
 _FOR_MEMBERS = (("annotate.page", N_("Annotate"), "pencil-square"), ("work.page", N_("My work"), "clock-history"))
+_REVIEW = ("review.page", N_("Review"), "check2-square")
 _DATA = ("data.page", N_("Data"), "collection")
 _PEOPLE = ("people.page", N_("People"), "people")
 _MEMBERS = ("project.page", N_("Members"), "people")
@@ -89,9 +90,10 @@ def _offered(seat: Seat | None) -> tuple[tuple[str, str, str], ...]:
     if seat is None:
         return (_HELP,)
     if current_user.is_admin:
-        return (*_FOR_MEMBERS, _DATA, _PEOPLE, *_MODELS, _SYSTEM, _HELP)
+        return (*_FOR_MEMBERS, _REVIEW, _DATA, _PEOPLE, *_MODELS, _SYSTEM, _HELP)
+    reviewed = (_REVIEW,) if seat.reviews else ()
     managed = (_DATA, _MEMBERS, *_MODELS) if seat.manages else ()
-    return (*_FOR_MEMBERS, *managed, _HELP)
+    return (*_FOR_MEMBERS, *reviewed, *managed, _HELP)
 
 
 def init_app(app: Flask) -> None:

@@ -20,6 +20,7 @@ from app.runtime.rescue import Rescue
 from app.runtime.self_retraining import SelfRetraining
 from app.runtime.webhook_sender import WebhookSender
 from app.services.people import reliability
+from app.services.review import looking
 from app.services.system import marks
 from app.services.system.webhook_networks import Network
 from app.services.training.published import Leftovers
@@ -186,6 +187,7 @@ class Background:
             lambda _session: self._store.tidy(),
             self._remove_old_uploads,
             SelfRetraining(self._queue).look,
+            looking.look,
         )
         while not self._stop.wait(RESCUE_SECONDS):
             for look in looks:

@@ -23,6 +23,8 @@ LEAST_RANKED = 3
 """An order of two says no more than which is the best."""
 LONGEST_TAG, MOST_TAGS = 40, 20
 """The most characters of a tag, and the most tags of a candidate."""
+OPINION, DECISION = "opinion", "decision"
+"""Kinds of judgments: of one of several people, or of a reviewer who decides what they disagree on."""
 PERSON_NAMES = ("person", "annotator", "annotator_id", "annotator_name", "rater", "labeler", "worker_id", "user_id")
 """Fields that say who made a row, the surest first."""
 _TIME_NAMES = ("created_at", "annotated_at", "timestamp")
@@ -69,7 +71,7 @@ class Annotation:
     `worse` those below them. Of a tie of all, all are better; if none is good, all are worse; of a skip, `worse` holds
     what was shown. `ranks` has a rank for each of `better` and `worse`, the lowest being the best, where they were
     ranked. `ranking` has `better` and `worse` in one order without ties, the best first, if there are three or more.
-    `unused` says what of it cannot be used, and why.
+    `unused` says what of it cannot be used, and why. A `decision` is a reviewer's.
     """
 
     verdict: str
@@ -83,6 +85,7 @@ class Annotation:
     ranking: tuple[str, ...] = ()
     remarks: tuple[TextRemark, ...] = ()
     comment: str = ""
+    decision: bool = False
 
 
 @dataclass(frozen=True, slots=True)

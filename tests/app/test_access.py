@@ -100,6 +100,20 @@ def test_what_is_open_to_everyone_and_to_annotators_is_exactly_this() -> None:
         "help.home",
         "help.page",
     } == PERSONAL | ANNOTATOR
+    assert {
+        "review.page",
+        "review.case",
+        "review.decide",
+        "review.undo",
+        "review.send_back",
+        "review.call_back",
+        "api_reviews.list_reviews",
+        "api_reviews.read_review",
+        "api_reviews.decide",
+        "api_reviews.undo",
+        "api_reviews.send_back",
+        "api_reviews.call_back",
+    } == REVIEWER
 
 
 def test_there_are_admin_routes_to_walk(app: Flask) -> None:

@@ -26,6 +26,7 @@ FOR_STRANGERS = ("/sign-in", "/join/no-such-invitation", "/reset/no-such-link")
 PAGES = (
     "/annotate",
     "/work",
+    "/review",
     "/account",
     "/account/second-factor",
     "/admin",

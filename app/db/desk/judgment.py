@@ -7,7 +7,19 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String, Text, cast, func, text
+from sqlalchemy import (
+    CheckConstraint,
+    ColumnElement,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    String,
+    Text,
+    cast,
+    false,
+    func,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.db.base import Base, PrimaryKey, now
@@ -47,6 +59,9 @@ OFF_THE_CARDS = (Verdict.EDITED, Verdict.FINE)
 
 class Judgment(Owned, Base):
     """One person's verdict on one screen. Undoing marks it and frees the screen for another.
+
+    A decision is the verdict of a reviewer, on a copy of a screen that others judged. While it stands, it counts
+    instead of theirs, which name it.
 
     A row is deleted only with all that a person wrote, or with its prompt. Without AUTOINCREMENT SQLite would give its
     id to another judgment, of which a run would then say that it had learned from it.
@@ -90,6 +105,13 @@ class Judgment(Owned, Base):
             sqlite_where=text("annotator IS NOT NULL"),
             postgresql_where=text("annotator IS NOT NULL"),
         ),
+        # Decided judgments are few and are counted separately.
+        Index(
+            "ix__judgments__decided_by",
+            "decided_by",
+            sqlite_where=text("decided_by IS NOT NULL"),
+            postgresql_where=text("decided_by IS NOT NULL"),
+        ),
         {"sqlite_autoincrement": True},
     )
 
@@ -103,7 +125,7 @@ class Judgment(Owned, Base):
     # All candidates of a screen of three or more, the chosen one first; empty where only one was chosen.
     ranking: Mapped[list[Any] | None]
     edited_text: Mapped[str | None] = mapped_column(Text)
-    # Why it was skipped or flagged, in the person's own words.
+    # Why it was skipped, flagged or decided so, in the person's own words.
     reason: Mapped[str | None] = mapped_column(Text)
     # An admin should look at this screen.
     flagged: Mapped[bool] = mapped_column(default=False)
@@ -124,6 +146,10 @@ class Judgment(Owned, Base):
     edited_features: Mapped[bytes | None] = mapped_column(LargeBinary, deferred=True)
     # The import that brought it; empty if it was made at the desk.
     import_id: Mapped[int | None] = mapped_column(ForeignKey("imports.id"))
+    # Said by a reviewer of what others disagreed on.
+    decision: Mapped[bool] = mapped_column(default=False, server_default=false())
+    # The decision that counts instead of it; kept right by app/services/review/counting.py.
+    decided_by: Mapped[int | None] = mapped_column(ForeignKey("judgments.id", ondelete="SET NULL"))
     created_at: Mapped[datetime] = mapped_column(default=now)
     undone_at: Mapped[datetime | None]
 
@@ -141,5 +167,7 @@ class Judgment(Owned, Base):
         return {"rating": said.get("rating"), "tags": said.get("tags", [])}
 
 
+COUNTS: tuple[ColumnElement[bool], ...] = (Judgment.undone_at.is_(None), Judgment.decided_by.is_(None))
+"""The conditions of judgments that something is learned from: they stand, and no decision counts instead of them."""
 JUDGE = func.coalesce("imported:" + Judgment.annotator, cast(Judgment.user_id, String))
 """Who judged, as a text that is distinct for each: a name in an imported file, or else the id of a user."""

@@ -105,6 +105,7 @@ def _page(
         "desk/work.html",
         page=found,
         superseded=own_judgments.superseded(session, person, found.judgments),
+        decisions=own_judgments.decisions(session, found.judgments),
         filters=filters,
         query={**filters.as_query(), **({"below": below} if below else {})},
         problem=problem,

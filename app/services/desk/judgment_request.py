@@ -40,7 +40,7 @@ _NO_KEY = N_("client_key must be a UUID.")
 _TiedId = Annotated[RowId, Meta(extra={"refusal": N_("A candidate id in tied must be a positive whole number.")})]
 _RankedId = Annotated[RowId, Meta(extra={"refusal": N_("A candidate id in ranking must be a positive whole number.")})]
 _Seconds = Annotated[float, Meta(ge=0, description="How long the person looked.", extra={"refusal": _NO_SECONDS})]
-_Tied = Annotated[
+Tied = Annotated[
     tuple[_TiedId, ...],
     Meta(
         min_length=2,
@@ -111,8 +111,8 @@ _Remarks = Annotated[
 ]
 
 
-def _said_by(verdict: Verdict, needed: str = "", may_have: tuple[str, ...] = ()) -> dict[str, Any]:
-    """The fields of one verdict as a JSON Schema: one that is not its own says nothing."""
+def said_by(verdict: Verdict, needed: str = "", may_have: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Return the fields of one verdict as a JSON Schema: one that is not its own says nothing."""
     own = {needed, *may_have}
     nothing: dict[str, Any] = {
         **{name: {"type": "null"} for name in ("candidate_id", "edited_text", "tied", "ranking")},
@@ -141,12 +141,12 @@ class JudgmentRequest(Sent, frozen=True):
     rules: ClassVar[tuple[dict[str, Any], ...]] = (
         {
             "anyOf": [
-                _said_by(Verdict.CHOSEN, "candidate_id", ("ranking",)),
-                _said_by(Verdict.EDITED, "edited_text", ("candidate_id",)),
-                _said_by(Verdict.FINE),
-                _said_by(Verdict.TIE, may_have=("tied",)),
-                _said_by(Verdict.NONE),
-                _said_by(Verdict.SKIPPED, may_have=("reason", "flagged")),
+                said_by(Verdict.CHOSEN, "candidate_id", ("ranking",)),
+                said_by(Verdict.EDITED, "edited_text", ("candidate_id",)),
+                said_by(Verdict.FINE),
+                said_by(Verdict.TIE, may_have=("tied",)),
+                said_by(Verdict.NONE),
+                said_by(Verdict.SKIPPED, may_have=("reason", "flagged")),
             ]
         },
     )
@@ -156,7 +156,7 @@ class JudgmentRequest(Sent, frozen=True):
     candidate_id: Annotated[RowId, Meta(description="The chosen one, with a verdict of chosen.")] | None = None
     edited_text: Annotated[Text, Meta(description="The better text, with a verdict of edited.")] | None = None
     seconds: _Seconds | None = None
-    tied: _Tied | None = None
+    tied: Tied | None = None
     reason: _Reason | None = None
     flagged: Annotated[bool, Meta(description="An admin should look at it, with a verdict of skipped.")] = False
     client_key: _ClientKey | None = None

@@ -34,7 +34,7 @@ from app.services.prompts import retirement, studio_settings
 from app.services.system import webhooks
 from app.words import gettext
 
-__all__ = ["LONGEST_REASON", "JudgmentRequest", "judge", "judge_again", "undo"]
+__all__ = ["LONGEST_REASON", "JudgmentRequest", "decide", "judge", "judge_again", "undo"]
 
 _judgments: Table = Judgment.__table__  # type: ignore[assignment]
 _preferences: Table = Preference.__table__  # type: ignore[assignment]
@@ -53,6 +53,7 @@ class _Standing(NamedTuple):
     ranking: list[int] | None
     remarks: list[dict[str, Any]] | None
     comment: str | None
+    decision: bool
 
 
 def judge(session: Session, user_id: int, sent: JudgmentRequest) -> int:
@@ -85,16 +86,20 @@ def judge_again(session: Session, user_id: int, sent: JudgmentRequest, again: Ju
     """Store a judgment in place of the person's standing one on the same screen, if any, in one transaction.
 
     The older judgment is kept as an undone one. If both say the same, nothing changes. `again` is the undone judgment
-    that is made once more, if it is one: what was imported stays imported. Raises as `judge` does.
+    that is made once more, if it is one: what was imported stays imported. Raises as `judge` does, and Conflict for a
+    decision.
     """
+    if again is not None and again.decision:
+        raise _is_decision()
     with write_transaction(session):
         connection = session.connection()
-        screen = _own_screen(
-            session, _SCREEN.rows(connection, {"screen": sent.generation_id}), user_id, sent.generation_id
-        )
+        rows = _SCREEN.rows(connection, {"screen": sent.generation_id})
+        screen = _own_screen(session, rows, user_id, sent.generation_id)
         said = Said.of(screen, sent)
         standing = _standing(connection, user_id, sent.generation_id)
         if standing is not None:
+            if standing.decision:
+                raise _is_decision()
             if _same_verdict(standing, said, sent):
                 return int(standing.id)
             undone = update(_judgments).where(_judgments.c.id == standing.id).values(undone_at=now())
@@ -110,12 +115,32 @@ def judge_again(session: Session, user_id: int, sent: JudgmentRequest, again: Ju
         return number
 
 
+def decide(session: Session, user_id: int, sent: JudgmentRequest, reason: str | None) -> int:
+    """Store a reviewer's decision of their own copy of a screen, in the running transaction, and return its id.
+
+    Raises as `judge` does.
+    """
+    connection = session.connection()
+    rows = _SCREEN.rows(connection, {"screen": sent.generation_id})
+    screen = _own_screen(session, rows, user_id, sent.generation_id)
+    number = _add(connection, user_id, screen.project, sent, Said.of(screen, sent))
+    if number is None:
+        raise _judged_meanwhile()
+    connection.execute(update(_judgments).where(_judgments.c.id == number).values(decision=True, reason=reason))
+    return number
+
+
 def undo(session: Session, user_id: int, judgment_id: int) -> None:
-    """Mark a person's own judgment as undone: its rows no longer count, and the screen can be judged again."""
+    """Mark a person's own judgment as undone: its rows no longer count, and the screen can be judged again.
+
+    Raises NotFound, and Conflict for a decision.
+    """
     with write_transaction(session):
         judgment = session.get(Judgment, judgment_id)
         if judgment is None or judgment.user_id != user_id:
             raise NotFound(gettext("There is no judgment %(id)s of yours.", id=judgment_id))
+        if judgment.decision:
+            raise _is_decision()
         if judgment.undone_at is None:
             judgment.undone_at = now()
             session.flush()
@@ -148,7 +173,7 @@ _STANDING = Prebuilt(
         _judgments.c.undone_at.is_(None),
     )
 )
-_NOT_SENT = frozenset({"id", "undone_at", "edited_features", "annotator", "import_id"})
+_NOT_SENT = frozenset({"id", "undone_at", "edited_features", "annotator", "import_id", "decided_by"})
 _ADD = PrebuiltInsert(
     _judgments,
     (c.name for c in _judgments.c if c.name not in _NOT_SENT),
@@ -187,6 +212,7 @@ def _add(connection: Connection, user_id: int, project: int, sent: JudgmentReque
         "client_key": sent.client_key or new_key(),
         "seconds": sent.seconds,
         "imported": False,
+        "decision": False,
         "created_at": now(),
     }
     rows = [
@@ -227,6 +253,10 @@ def _existing_or_error(connection: Connection, user_id: int, sent: JudgmentReque
         return standing.id
     sentence = gettext("This screen has another verdict already: undo that one first.")
     return Conflict(sentence, judgment_id=standing.id)
+
+
+def _is_decision() -> Conflict:
+    return Conflict(gettext("This is a decision of a review: it is taken back or changed there."))
 
 
 def _judged_meanwhile() -> Conflict:

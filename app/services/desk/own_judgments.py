@@ -102,6 +102,16 @@ def superseded(session: Session, user_id: int, shown: Sequence[Judgment]) -> dic
     }
 
 
+def decisions(session: Session, shown: Sequence[Judgment]) -> dict[int, Judgment]:
+    """Map each standing judgment among `shown` instead of which a reviewer's decision counts to that decision."""
+    decided = {judgment.decided_by for judgment in shown if judgment.decided_by and judgment.undone_at is None}
+    screen = selectinload(Judgment.generation)
+    found = select(Judgment).where(Judgment.id.in_(decided), Judgment.undone_at.is_(None))
+    whole = (screen.selectinload(Generation.candidates), screen.selectinload(Generation.prompt))
+    by_id = {one.id: one for one in session.scalars(found.options(*whole))} if decided else {}
+    return {one.id: by_id[one.decided_by] for one in shown if one.decided_by in by_id and one.undone_at is None}
+
+
 def own(session: Session, user_id: int, judgment_id: int) -> Judgment:
     """Return a person's own judgment; raises NotFound for anyone else's."""
     judgment = session.get(Judgment, judgment_id)

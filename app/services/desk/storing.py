@@ -57,7 +57,34 @@ def store_copy(session: Session, first: Generation, user_id: int) -> Generation:
 
     It belongs to no live comparison: who wrote which card was drawn once for both.
     """
-    candidates = [
+    return store(session, _copy(first, user_id), _copies(first))
+
+
+def store_for_review(session: Session, shown: Generation, user_id: int) -> Generation:
+    """Store a copy of a screen, with its cards in their order, for a reviewer who sees it; raises NotSignedIn."""
+    _check_active(session, user_id)
+    generation = _copy(shown, user_id)
+    generation.candidates = _copies(shown)
+    for card, copy in zip(shown.candidates, generation.candidates, strict=True):
+        copy.position = card.position
+    session.add(generation)
+    session.flush()
+    return generation
+
+
+def _copy(first: Generation, user_id: int) -> Generation:
+    return Generation(
+        prompt_id=first.prompt_id,
+        user_id=user_id,
+        sampling={**first.sampling, "copy_of": first.id},
+        seed=first.seed,
+        milliseconds=0.0,
+        head_id=first.head_id,
+    )
+
+
+def _copies(first: Generation) -> list[Candidate]:
+    return [
         Candidate(
             text=one.text,
             log_probability=one.log_probability,
@@ -67,15 +94,6 @@ def store_copy(session: Session, first: Generation, user_id: int) -> Generation:
         )
         for one in first.candidates
     ]
-    generation = Generation(
-        prompt_id=first.prompt_id,
-        user_id=user_id,
-        sampling={**first.sampling, "copy_of": first.id},
-        seed=first.seed,
-        milliseconds=0.0,
-        head_id=first.head_id,
-    )
-    return store(session, generation, candidates)
 
 
 def store_check(session: Session, prompt: Prompt, user_id: int, version: int, cards: int = CANDIDATES) -> Generation:
@@ -96,12 +114,16 @@ def store(session: Session, generation: Generation, candidates: Sequence[Candida
 
     Raises NotSignedIn if the person was deactivated or deleted while it was drawn.
     """
-    active = select(User.id).where(User.id == generation.user_id, User.active)
-    if session.scalar(active.with_for_update(read=True)) is None:
-        raise NotSignedIn(gettext("This account may no longer sign in."))
+    _check_active(session, generation.user_id)
     session.add(arranged(generation, candidates))
     session.flush()
     return generation
+
+
+def _check_active(session: Session, user_id: int) -> None:
+    active = select(User.id).where(User.id == user_id, User.active)
+    if session.scalar(active.with_for_update(read=True)) is None:
+        raise NotSignedIn(gettext("This account may no longer sign in."))
 
 
 def arranged(generation: Generation, candidates: Sequence[Candidate]) -> Generation:

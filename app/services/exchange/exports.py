@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import literal, select
 from sqlalchemy.orm import Session
 
-from app.db import Candidate, Generation, Judgment, Preference, Prompt, Verdict, mine
+from app.db import COUNTS, Candidate, Generation, Judgment, Preference, Prompt, Verdict, mine
 from app.services.exchange import export_formats, identity, judged_screens, judgment_table
 from app.services.exchange.export_formats import (
     FORMATS,
@@ -183,6 +183,7 @@ def has_metadata(session: Session, wanted: JudgmentFilter) -> bool:
 def pairs(session: Session, wanted: JudgmentFilter, *, told: bool = False) -> Iterator[Pair]:
     """The pairs, those of a judgment one after the other; memory holds a thousand of them.
 
+    Where a decision of a reviewer stands, its pairs are among them instead of those of the judgments that it decides.
     `told` says that the metadata of their prompts are wanted too.
     """
     asked = select(
@@ -198,7 +199,9 @@ def pairs(session: Session, wanted: JudgmentFilter, *, told: bool = False) -> It
         asked = asked.add_columns(Prompt.metadata_).join(Generation, Generation.id == Judgment.generation_id)
         asked = asked.join(Prompt, Prompt.id == Generation.prompt_id)
     found = session.connection().execute(
-        asked.where(*mine(session, Judgment), *wanted.conditions()).order_by(Preference.judgment_id, Preference.id),
+        asked.where(*mine(session, Judgment), *wanted.conditions(), *COUNTS).order_by(
+            Preference.judgment_id, Preference.id
+        ),
         execution_options={"yield_per": _ROWS_AT_ONCE},
     )
     return (Pair(*row) for row in found)
@@ -239,6 +242,7 @@ def _none_good(session: Session, wanted: JudgmentFilter) -> Iterator[Pair]:
             Generation.gold.is_(False),
             ~Judgment.preferences.any(),
             *wanted.conditions(),
+            *COUNTS,
         )
         .order_by(Judgment.id, Candidate.position),
         execution_options={"yield_per": _ROWS_AT_ONCE},

@@ -128,6 +128,7 @@ class Gathered:
                     ranking=annotation.ranking,
                     remarks=annotation.remarks,
                     comment=annotation.comment,
+                    decision=annotation.decision,
                 )
                 better, worse = list(annotation.better), list(annotation.worse)
             if annotation.verdict == FINE and better != [text]:
@@ -149,6 +150,7 @@ class Gathered:
             ranking=tuple(one.strip() for one in annotation.ranking),
             remarks=tuple(replace(one, text=one.text.strip()) for one in annotation.remarks),
             comment=annotation.comment.strip(),
+            decision=annotation.decision,
         )
 
     def _report_unused(self, line: int, unused: str) -> None:

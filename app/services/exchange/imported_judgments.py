@@ -33,7 +33,7 @@ from app.services.desk.said import ranked_pairs
 from app.services.desk.storing import arranged
 from app.services.prompts import prompts
 from app.services.prompts.prompts import ImportReport
-from models.formats.annotations import NOWHERE, Origin, TextRemark
+from models.formats.annotations import DECISION, NOWHERE, Origin, TextRemark
 
 _NAMESPACE = UUID("4d3f6e0e-5f4b-4c55-9d6f-0d1b6f7f2a61")
 
@@ -45,7 +45,7 @@ class JudgedRow:
     `said` is the verdict, where the texts do not tell it: of an edit, the chosen text was written by hand, of a prompt
     that is fine it is the prompt, and of a skip, the rejected ones are what was shown. `ranking` are all texts, the
     best one first, if they were ranked. `nth` counts equal judgments that a record holds, from 0. `line` is where the
-    judgment begins in its file.
+    judgment begins in its file. A `decision` is a reviewer's.
     """
 
     text: str
@@ -60,6 +60,7 @@ class JudgedRow:
     ranking: tuple[str, ...] = ()
     remarks: tuple[TextRemark, ...] = ()
     comment: str = ""
+    decision: bool = False
 
     @property
     def verdict(self) -> Verdict:
@@ -78,6 +79,7 @@ class JudgedRow:
             return self.origin.key
         content: list[object] = [self.text, sorted(self.chosen), sorted(self.rejected)]
         more = [self.origin.person, self.nth, "" if self.verdict in (Verdict.CHOSEN, Verdict.TIE) else self.verdict]
+        more += [DECISION] if self.decision else []
         return _key(content + more if any(more) else content)
 
 
@@ -286,6 +288,7 @@ def _judgment(
         comment=row.comment or None,
         reason=row.reason or None,
         flagged=row.flagged,
+        decision=row.decision,
         client_key=row.key,
         imported=True,
         import_id=import_id,

@@ -35,6 +35,7 @@ from app.services.exchange.mapping import (
 from app.services.exchange.rows import LAYOUTS, FileRow, RowFile
 from app.services.prompts import metadata, prompts, queue_progress
 from app.services.prompts.prompts import CheckedRow, ImportReport
+from app.services.review import looking
 from app.services.system import audit
 from app.words import gettext, number
 from models.formats.detect import SAMPLED
@@ -147,6 +148,7 @@ def run(
         storing.store_rest()
     finally:  # also when the file breaks off, or whoever asked goes away: what is stored is stored
         storing.record()
+    looking.look(session)  # decisions of the file count at once
     yield ImportState(1.0, count, storing.report, done=True)
 
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from uuid import UUID, uuid4, uuid5
 
 from sqlalchemy import ColumnElement, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from app.db import Candidate, Generation, Judgment, Prompt, User, Verdict, mine
 from app.services.exchange import identity
@@ -22,6 +22,7 @@ from models.texts.personal_details import masked
 _ROWS_AT_ONCE = 500
 _LARGEST_NUMBER = 2**31
 _NAMESPACE = UUID("7c1d8f7e-2b0a-4f0e-9a53-61f0a3c2be4d")
+_decision = aliased(Judgment)
 _COLUMNS = (
     Judgment.id,
     Judgment.client_key,
@@ -38,6 +39,8 @@ _COLUMNS = (
     Judgment.ranking,
     Judgment.remarks,
     Judgment.comment,
+    Judgment.decision,
+    _decision.client_key.label("decided_by"),
     Generation.id.label("screen_id"),
     Generation.gold,
     Prompt.id.label("prompt_id"),
@@ -74,7 +77,8 @@ class JudgedScreen:
 
     `key` is the identity that the judgment has in files, and `metadata` are those of its prompt. Of a tie all tied
     cards are best. `edited` is the text that is better than all cards: the one that was written, or the prompt where
-    that is fine as it is; then no card is best.
+    that is fine as it is; then no card is best. `decision` says that a reviewer decided so, and `decided_by` is the key
+    of the decision that counts instead.
     """
 
     id: int
@@ -94,6 +98,8 @@ class JudgedScreen:
     cards: tuple[Card, ...]
     metadata: Mapping[str, Any] | None = None
     comment: str | None = None
+    decision: bool = False
+    decided_by: str | None = None
 
 
 def read(session: Session, wanted: JudgmentFilter, *conditions: ColumnElement[bool]) -> Iterator[JudgedScreen]:
@@ -163,6 +169,7 @@ def _read(session: Session, wanted: JudgmentFilter, order: Sequence[Any], *condi
         .join(Generation, Generation.id == Judgment.generation_id)
         .join(Prompt, Prompt.id == Generation.prompt_id)
         .join(Candidate, Candidate.generation_id == Generation.id)
+        .outerjoin(_decision, _decision.id == Judgment.decided_by)
         .where(*mine(session, Judgment), *wanted.conditions(), *conditions)
         .order_by(*order, Candidate.position),
         execution_options={"yield_per": _ROWS_AT_ONCE},
@@ -191,6 +198,8 @@ def _judged(rows: Sequence[Any]) -> JudgedScreen:
         tuple(_card(row, best) for row in rows),
         first.metadata,
         first.comment,
+        first.decision,
+        first.decided_by,
     )
 
 

@@ -24,6 +24,7 @@ from app.schemas.windows import MOST, Window, in_order
 from app.services.prompts import attention_checks, metadata
 from app.services.prompts.metadata import MetadataSearch
 from app.words import N_
+from models.formats.annotations import DECISION, OPINION
 
 PAGE = 50
 SCANNED = 30_000
@@ -262,6 +263,8 @@ def as_json(judgment: Judgment, person: str) -> dict[str, Any]:
         "reason": judgment.reason,
         "flagged": judgment.flagged,
         "gold": screen.gold,
+        "kind": DECISION if judgment.decision else OPINION,
+        "decided_by": judgment.decided_by,
         "right": right(judgment),
         "seconds": judgment.seconds,
         "created_at": judgment.created_at.isoformat(),

@@ -11,6 +11,7 @@ from app.db import Verdict
 from app.services.exchange.incoming.beside import METADATA
 from app.services.exchange.judged_screens import JudgedScreen, People
 from app.services.prompts import metadata
+from models.formats.annotations import DECISION, OPINION
 from models.formats.csv_lines import PLAIN, CsvForm
 
 COLUMNS = (
@@ -34,6 +35,8 @@ COLUMNS = (
     "ratings",
     "tags",
     "comment",
+    "kind",
+    "decided_by",
 )
 _ROWS_IN_A_GROUP = 1_000
 _encode = json.JSONEncoder(ensure_ascii=False).encode
@@ -74,6 +77,8 @@ def rows(screens: Iterable[JudgedScreen], people: People, told: bool = False) ->
             "ratings": [card.rating for card in screen.cards] if any(card.rating for card in screen.cards) else [],
             "tags": [list(card.tags) for card in screen.cards] if any(card.tags for card in screen.cards) else [],
             "comment": screen.comment,
+            "kind": DECISION if screen.decision else OPINION,
+            "decided_by": people.key(screen.decided_by) if screen.decided_by else None,
         }
         yield row | {METADATA: metadata.as_text(screen.metadata)} if told else row
 

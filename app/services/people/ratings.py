@@ -1,10 +1,11 @@
 """The latest judgments as ratings of units, cached by each process and updated before every use.
 
-A unit is a prompt with one set of rewrites; attention checks and skipped screens are left out. A rating is one
-category: the chosen text, the order of all texts, or that the person wrote a better one, that texts are equal, or that
-none is good. Texts are compared, not places, because each person sees the rewrites in an order of their own. So that
-chance agreement is the same for all prompts, the texts of a unit are numbered in the order of their hashes, which is
-independent of their quality: two people who choose at random among three agree in a third of the cases.
+A unit is a prompt with one set of rewrites; attention checks, skipped screens and decisions of reviewers are left out.
+A rating is one category: the chosen text, the order of all texts, or that the person wrote a better one, that texts are
+equal, or that none is good. Texts are compared, not places, because each person sees the rewrites in an order of their
+own. So that chance agreement is the same for all prompts, the texts of a unit are numbered in the order of their
+hashes, which is independent of their quality: two people who choose at random among three agree in a third of the
+cases.
 
 A judgment does not change except that it may be undone: so only judgments since the last update are read, and those
 that replace undone ones in the window. After a deletion all of the window is read anew. In PostgreSQL, where a row may
@@ -44,7 +45,9 @@ class _Rating(NamedTuple):
     category: str
 
 
-class _Screen(NamedTuple):
+class Shown(NamedTuple):
+    """The rewrites of a screen: the hash of all of them, and the place of each in the order of their hashes."""
+
     texts: bytes
     order: dict[str, int]
     by_card: dict[int, int]
@@ -142,6 +145,7 @@ class _Latest:
                 where,
                 Judgment.undone_at.is_(None),
                 Judgment.verdict != Verdict.SKIPPED,
+                Judgment.decision.is_(False),
                 Generation.gold.is_(False),
             )
             .order_by(Judgment.id.desc())
@@ -165,12 +169,12 @@ class _Latest:
                 .outerjoin(Candidate, Candidate.id == Judgment.candidate_id)
                 .where(Judgment.id.in_(unknown[start : start + _IDS_AT_ONCE]))
             ).all()
-            screens = _screens(session, [row.generation_id for row in rows])
+            screens = shown(session, [row.generation_id for row in rows])
             for row in rows:
                 screen = screens[row.generation_id]
                 person = row.annotator or row.user_id
-                category = _order(row.ranking, screen) or _category(row.verdict, row.text, screen)
-                rating = _Rating(person, (row.prompt_id, screen.texts), category)
+                said = _order(row.ranking, screen) or category(row.verdict, row.text, screen)
+                rating = _Rating(person, (row.prompt_id, screen.texts), said)
                 self._ratings[row.id] = self._by_unit[rating.unit][row.id] = rating
                 self._touched.add(rating.unit)
         return len(ids)
@@ -196,30 +200,31 @@ class _Latest:
 _books: Kept[_Latest] = Kept(_Latest)
 
 
-def _screens(session: Session, generation_ids: Sequence[int]) -> dict[int, _Screen]:
-    """Return for each screen the hash of its texts, and the rank of each text in the order of their hashes."""
-    shown: dict[int, dict[bytes, str]] = {generation_id: {} for generation_id in generation_ids}
+def shown(session: Session, generation_ids: Sequence[int]) -> dict[int, Shown]:
+    """Return what was shown on each of the screens."""
     cards: dict[int, dict[int, str]] = {generation_id: {} for generation_id in generation_ids}
+    by_hashes: dict[int, dict[bytes, str]] = {generation_id: {} for generation_id in generation_ids}
     texts = select(Candidate.generation_id, Candidate.id, Candidate.text)
     for generation_id, number, text in session.connection().execute(
-        texts.where(Candidate.generation_id.in_(sorted(shown)))
+        texts.where(Candidate.generation_id.in_(sorted(cards)))
     ):
-        shown[generation_id][hashlib.sha256(text.encode()).digest()] = text
+        by_hashes[generation_id][hashlib.sha256(text.encode()).digest()] = text
         cards[generation_id][number] = text
     found = {}
-    for generation_id, by_hash in shown.items():
+    for generation_id, by_hash in by_hashes.items():
         ordered = sorted(by_hash)
         order = {by_hash[digest]: place for place, digest in enumerate(ordered)}
         by_card = {number: order[text] for number, text in cards[generation_id].items()}
-        found[generation_id] = _Screen(hashlib.sha256(b"".join(ordered)).digest(), order, by_card)
+        found[generation_id] = Shown(hashlib.sha256(b"".join(ordered)).digest(), order, by_card)
     return found
 
 
-def _category(verdict: str, chosen: str | None, screen: _Screen) -> str:
+def category(verdict: str, chosen: str | None, screen: Shown) -> str:
+    """Return the category of a rating: a verdict, or the place of the chosen text in the order of the hashes."""
     return f"text {screen.order[chosen]}" if verdict == Verdict.CHOSEN and chosen in screen.order else verdict
 
 
-def _order(ranking: Sequence[int] | None, screen: _Screen) -> str:
+def _order(ranking: Sequence[int] | None, screen: Shown) -> str:
     """Return the category of a ranking; empty for another judgment, and where two of the ranked texts are the same."""
     texts = [screen.by_card[number] for number in ranking or () if number in screen.by_card]
     return " ".join([RANKED, *map(str, texts)]) if texts and len(set(texts)) == len(texts) else ""

@@ -1,9 +1,10 @@
 """How reliable each person's clicks are, from the standing judgments; models/reliability.py does the arithmetic.
 
 Of each person the LATEST judgments count, of the MOST_PEOPLE who judged most, whether they may still sign in or not;
-what was imported counts if the file says who judged. All of it is computed anew only after every so many judgments, up
-to the last of them, so that all processes come to the same figures. That takes seconds, so whoever waits for a page or
-a screen is served the latest figures that the process knows, and a background thread computes the new ones.
+what was imported counts if the file says who judged, and decisions of reviewers do not. All of it is computed anew only
+after every so many judgments, up to the last of them, so that all processes come to the same figures. That takes
+seconds, so whoever waits for a page or a screen is served the latest figures that the process knows, and a background
+thread computes the new ones.
 """
 
 from __future__ import annotations
@@ -156,6 +157,7 @@ def in_words(one: Reliability | None, *, weighed: bool) -> str:
 def news(session: Session, after: int) -> News:
     """Describe the latest judgments with ids above `after`, at most MOST_NEW of those made here."""
     latest = select(Judgment.id).where(Judgment.id > after, Judgment.undone_at.is_(None), Judgment.imported.is_(False))
+    latest = latest.where(Judgment.decision.is_(False))
     rows = _rows(session, latest.order_by(Judgment.id.desc()).limit(MOST_NEW))
     cards = _cards(session, rows, null())
     timed = [row.seconds for row in rows if row.seconds is not None]
@@ -199,8 +201,9 @@ def _judge(kind: counts.Kind) -> str:
 def _made_by(judge: int | tuple[str]) -> tuple[ColumnElement[bool], ...]:
     """Return the conditions of the judgments of a user, or of a person whom files name."""
     if isinstance(judge, tuple):
-        return (Judgment.annotator == judge[0],)
-    return Judgment.user_id == judge, Judgment.annotator.is_(None), Judgment.imported.is_(False)
+        return Judgment.annotator == judge[0], Judgment.decision.is_(False)
+    here = Judgment.annotator.is_(None), Judgment.imported.is_(False), Judgment.decision.is_(False)
+    return Judgment.user_id == judge, *here
 
 
 def _rows(session: Session, latest: Select[int]) -> list[_Row]:

@@ -1,7 +1,7 @@
 """Each person's statistics: amount, speed, attention checks, and bias towards a position on the screen.
 
-Habits are computed from what a person judged here, not from what they imported, and only from the latest of it, so that
-a page takes the same time however much there is.
+Habits are computed from what a person judged here, not from what they imported or decided as a reviewer, and only from
+the latest of it, so that a page takes the same time however much there is.
 """
 
 from __future__ import annotations
@@ -289,7 +289,7 @@ def judgments(
 def _judged(user_id: int, window: int) -> Select[Any]:
     latest = (
         select(Judgment)
-        .where(Judgment.user_id == user_id, *stored_counts.made_here())
+        .where(Judgment.user_id == user_id, Judgment.decision.is_(False), *stored_counts.made_here())
         .order_by(Judgment.created_at.desc())
         .limit(window)
         .subquery()

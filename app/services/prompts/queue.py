@@ -209,10 +209,12 @@ def screen_of(session: Session, user_id: int, prompt: Prompt, gold: bool) -> Gen
 
 _WITHDRAWN = exists(
     select(Judgment.id).where(
-        Judgment.generation_id == Generation.id, Judgment.imported, Judgment.undone_at.is_not(None)
+        Judgment.generation_id == Generation.id,
+        or_(Judgment.imported, Judgment.decision),
+        Judgment.undone_at.is_not(None),
     )
 )
-"""Of screens that a file brought and whose judgment was undone: nobody is served another tool's candidates."""
+"""Of screens that a file or a review brought and whose judgment was undone: nobody is served these candidates."""
 
 
 def _had(user_id: int, *conditions: ColumnElement[bool]) -> ColumnElement[bool]:

@@ -4,7 +4,8 @@ A prompt with an overlap of k has k places. A judgment that says something takes
 it is no opinion. A place is reserved for a person before a screen of the prompt is drawn for them, and is theirs as
 long as they work: each time they ask for a screen, what is on their desk is reserved anew. So nobody is served what
 enough others have judged or are looking at, and what somebody walked away from is free again after RESERVED_FOR.
-Of imported judgments, the people whom the file names are counted, not the one who imported it.
+Of imported judgments, the people whom the file names are counted, not the one who imported it. A decision of a reviewer
+takes no place.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 RESERVED_FOR = timedelta(minutes=15)
 _RENEWED_BEFORE = RESERVED_FOR / 2
 
-_COUNTED = (~Generation.gold, Judgment.undone_at.is_(None))
+_COUNTED = (~Generation.gold, Judgment.undone_at.is_(None), ~Judgment.decision)
 OPINIONS = (*_COUNTED, Judgment.verdict != Verdict.SKIPPED)
 """The judgments that say something of a prompt; attention checks do not count."""
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
-from sqlalchemy import ColumnElement, Select, func, select, update
+from sqlalchemy import ColumnElement, Select, exists, func, select, update
 from sqlalchemy.orm import Session
 
-from app.db import Generation, Judgment, Kept, Prompt, now
+from app.db import Generation, Judgment, Kept, Prompt, Review, now
 from app.db.settled import FAR
 from app.services.prompts import queue_progress
 from app.services.prompts.reservations import opinions, wanted_opinions
@@ -68,14 +68,18 @@ def bring_back(session: Session, studio: StudioSettings, *meant: ColumnElement[b
     """Put what left the queue and is no longer done back, in the running transaction; return how many.
 
     Only those that are `meant`, if conditions are given. A prompt that was made an attention check since then is not
-    one that people have to judge.
+    one that people have to judge, nor is one that a reviewer decided.
     """
     undone = (
         Prompt.retired_at.is_not(None),
         Prompt.gold_answer.is_(None),
         opinions(Prompt.id) < wanted_opinions(studio),
+        ~_DECIDED,
     )
     return _set(session, *undone, *meant, queued=True, retired_at=None)
+
+
+_DECIDED = exists(select(Review.id).where(Review.prompt_id == Prompt.id, Review.decision_id.is_not(None)))
 
 
 def _done(studio: StudioSettings) -> Select[int]:

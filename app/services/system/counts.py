@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -101,6 +101,13 @@ def judgments(session: Session, since: int = 0, under: float = 0.0) -> Tally:
         return Counter({Kind(*kind): count for kind, count in standing.items()})
 
 
+def decided(session: Session, since: int = 0, under: float = 0.0) -> Tally:
+    """Count those of the same judgments instead of which the decision of a reviewer counts."""
+    with _kept_counts(session) as book:
+        found = book.decided(since, under).read(session)
+        return Counter({Kind(*kind): count for kind, count in found.items()})
+
+
 class ByPerson(NamedTuple):
     """For each person the numbers of judgments and of undone ones among them; both only grow until some are deleted.
 
@@ -150,6 +157,11 @@ def undone_stamp(session: Session) -> tuple[Any, ...]:
     return stamp
 
 
+def _decided_stamp(session: Session) -> tuple[Any, ...]:
+    """Return figures that are others as soon as other judgments are decided; read from an index alone."""
+    return (*undone_stamp(session), *session.connection().execute(_DECIDED_STAMP).one())
+
+
 _MOST_STARTS = 8
 _AFTER: BindParameter[int] = bindparam("after")
 _UP_TO: BindParameter[int] = bindparam("up_to")
@@ -174,6 +186,8 @@ def _in_less_than(under: float) -> tuple[ColumnElement[bool], ...]:
 
 
 _UNDONE_STAMP = select(func.count(), func.max(Judgment.undone_at)).where(Judgment.undone_at.is_not(None))
+_DECIDED = (Judgment.decided_by.is_not(None), Judgment.undone_at.is_(None))
+_DECIDED_STAMP = select(func.count(), func.sum(Judgment.decided_by)).where(Judgment.decided_by.is_not(None))
 _SCREENS = select(func.count()).where(Generation.id > _AFTER, Generation.id <= _UP_TO)
 _SOURCES = select(Prompt.source, func.count()).where(Prompt.id > _AFTER, Prompt.id <= _UP_TO).group_by(Prompt.source)
 
@@ -209,18 +223,19 @@ class _RunningCounts:
         return Counter({tuple(kind): count for *kind, count in found})
 
 
-class _UndoneCounts:
-    """Counts of the judgments that were undone, kept until another one is undone."""
+class _FewCounts:
+    """Counts of a few judgments with ids above `since`, kept until what `stamp` reads changes."""
 
-    def __init__(self, counted: Executable, since: int) -> None:
+    def __init__(self, counted: Executable, since: int, stamp: Callable[[Session], tuple[Any, ...]]) -> None:
         self._counted = counted
         self._since = since
+        self._read_stamp = stamp
         self._stamp: tuple[Any, ...] = ()
         self._kept: Counter[tuple[Any, ...]] = Counter()
 
     def read(self, session: Session) -> Counter[tuple[Any, ...]]:
         """Return the present counts."""
-        stamp = undone_stamp(session)
+        stamp = self._read_stamp(session)
         if stamp != self._stamp:
             found = session.connection().execute(self._counted, {"after": self._since})
             self._kept, self._stamp = Counter({tuple(kind): count for *kind, count in found}), stamp
@@ -241,7 +256,8 @@ class _Book:
         self._deletions = deletions
         self._limits = mine(session, Judgment)
         self._judgments: dict[tuple[int, float], _RunningCounts] = {}
-        self._undone: dict[tuple[int, float], _UndoneCounts] = {}
+        self._undone: dict[tuple[int, float], _FewCounts] = {}
+        self._decided: dict[tuple[int, float], _FewCounts] = {}
         self.screens = _RunningCounts(_SCREENS.where(*mine(session, Generation)), select(func.max(Generation.id)))
         self.sources = _RunningCounts(_SOURCES.where(*mine(session, Prompt)), select(func.max(Prompt.id)))
 
@@ -250,17 +266,25 @@ class _Book:
         if (since, under) not in self._judgments and len(self._judgments) > _MOST_STARTS:
             self._judgments = {start: kept for start, kept in self._judgments.items() if not start[0]}
             self._undone = {start: kept for start, kept in self._undone.items() if not start[0]}
+            self._decided = {start: kept for start, kept in self._decided.items() if not start[0]}
         if (since, under) not in self._judgments:
             counted = _by_kind(*self._limits, Judgment.id <= _UP_TO, *_in_less_than(under))
             self._judgments[since, under] = _RunningCounts(counted, _NEWEST_JUDGMENT, since)
         return self._judgments[since, under]
 
-    def taken_back(self, since: int, under: float = 0.0) -> _UndoneCounts:
+    def taken_back(self, since: int, under: float = 0.0) -> _FewCounts:
         """Return the counts of the undone ones among them."""
         if (since, under) not in self._undone:
             counted = _by_kind(*self._limits, Judgment.undone_at.is_not(None), *_in_less_than(under))
-            self._undone[since, under] = _UndoneCounts(counted, since)
+            self._undone[since, under] = _FewCounts(counted, since, undone_stamp)
         return self._undone[since, under]
+
+    def decided(self, since: int, under: float = 0.0) -> _FewCounts:
+        """Return the counts of those among them that stand and are decided."""
+        if (since, under) not in self._decided:
+            counted = _by_kind(*self._limits, *_DECIDED, *_in_less_than(under))
+            self._decided[since, under] = _FewCounts(counted, since, _decided_stamp)
+        return self._decided[since, under]
 
 
 _books: Kept[_Book] = Kept(_Book)

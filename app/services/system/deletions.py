@@ -20,6 +20,8 @@ from app.db import (
     Generation,
     Judgment,
     Preference,
+    Review,
+    ReviewState,
     RewardHead,
     TrainingRun,
     empty_log,
@@ -57,9 +59,17 @@ def delete_screens(session: Session, screen_ids: Collection[int]) -> int:
 
 
 def delete_judgments(session: Session, judgment_ids: Sequence[int]) -> None:
-    """Delete judgments with their pairs, and what was learned from them, in the running transaction."""
+    """Delete judgments with their pairs, and what was learned from them, in the running transaction.
+
+    What was decided by one of them counts again, and reviews of their prompts are counted anew.
+    """
     if not judgment_ids:
         return
+    judged = select(Generation.prompt_id).join(Judgment, Judgment.generation_id == Generation.id)
+    prompts = session.scalars(judged.where(Judgment.id.in_(judgment_ids)).distinct()).all()
+    session.execute(
+        update(Review).where(Review.prompt_id.in_(prompts)).values(state=ReviewState.STALE), execution_options=_UNSEEN
+    )
     of_each = {"project_id": project_of(session), "deleted_at": now()}
     session.execute(insert(DeletedJudgment), [{"id": number, **of_each} for number in judgment_ids])
     session.execute(delete(Preference).where(Preference.judgment_id.in_(judgment_ids)), execution_options=_UNSEEN)

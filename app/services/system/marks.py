@@ -53,7 +53,12 @@ def _database(session: Session) -> str:
 
 def change(session: Session, name: str) -> None:
     """Change a mark, last in the running transaction; another one that does so waits for it to end."""
-    new = {"value": {"value": secrets.token_hex(8)}}
+    write(session, name, secrets.token_hex(8))
+
+
+def write(session: Session, name: str, value: Any) -> None:
+    """Let a mark hold that value, last in the running transaction; another one that does so waits for it to end."""
+    new = {"value": {"value": value}}
     insert_new(session, StudioSetting, [{"name": name, **new}], StudioSetting.name)
     session.execute(
         update(StudioSetting)

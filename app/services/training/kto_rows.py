@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import Session, selectinload
 
-from app.db import Generation, Judgment, Verdict
+from app.db import COUNTS, Generation, Judgment, Verdict
 from app.services.training.rebuilds.readings import Reading, conditions
 from app.services.training.selection import EVERYTHING, unhurried
 
@@ -19,9 +19,7 @@ MARKING = (Verdict.CHOSEN, Verdict.EDITED, Verdict.FINE, Verdict.NONE)
 def last_marked(session: Session) -> int | None:
     """Return the id of the last standing judgment that marks texts, or None."""
     return session.scalar(
-        select(func.max(Judgment.id))
-        .join(Generation)
-        .where(Judgment.undone_at.is_(None), *unhurried(session), *_marking())
+        select(func.max(Judgment.id)).join(Generation).where(*COUNTS, *unhurried(session), *_marking())
     )
 
 

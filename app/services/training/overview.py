@@ -20,6 +20,8 @@ from app.services.training import preference_rows
 class Counts:
     """Numbers of people, prompts, screens and judgments, without undone judgments and those of attention checks.
 
+    Pairs of judgments that a reviewer decided are not among `preferences`.
+
     At most `most_counted` + 1 prompts of the queue are counted.
     """
 
@@ -36,6 +38,7 @@ class Counts:
 def counts(session: Session) -> Counts:
     """Count everything for the admin's first page."""
     standing = stored_counts.judgments(session)
+    counting = standing - stored_counts.decided(session)
     best = (Verdict.CHOSEN, Verdict.EDITED)
     return Counts(
         people=stored_counts.people(session),
@@ -43,7 +46,7 @@ def counts(session: Session) -> Counts:
         generations=stored_counts.screens(session),
         judgments=stored_counts.said(standing).judgments,
         chosen=sum(count for kind, count in standing.items() if kind.verdict in best and not kind.gold),
-        preferences=sum(kind.pairs * count for kind, count in standing.items()),
+        preferences=sum(kind.pairs * count for kind, count in counting.items()),
         new_judgments=preference_rows.new_clicks(session).judgments,
     )
 

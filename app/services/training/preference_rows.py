@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
-from app.db import JUDGE, Generation, Judgment, Preference, RunStatus, TrainingRun, User, Verdict
+from app.db import COUNTS, JUDGE, Generation, Judgment, Preference, RunStatus, TrainingRun, User, Verdict
 from app.services.prompts import studio_settings
 from app.services.system import counts
 from app.services.training import kto_rows
@@ -94,7 +94,7 @@ def last_judgment(session: Session, method: str) -> int:
     last = session.scalar(
         select(func.max(Judgment.id))
         .join(Preference, Preference.judgment_id == Judgment.id)
-        .where(_standing(), *unhurried(session))
+        .where(*COUNTS, *unhurried(session))
     )
     marked = kto_rows.last_marked(session) if method == kto_rows.UNPAIRED_METHOD else None
     return max(last or 0, marked or 0)
@@ -157,8 +157,8 @@ def new_clicks(session: Session) -> NewClicks:
     silent: Counter[str] = Counter()
     people = set()
     least = studio_settings.settings(session).least_seconds
-    too_quick = counts.judgments(session, last, under=least) if least else counts.Tally()
-    for kind, made in counts.judgments(session, last).items():
+    too_quick = _counting(session, last, least) if least else counts.Tally()
+    for kind, made in _counting(session, last).items():
         count = made - too_quick[kind]
         if not count:
             continue
@@ -179,6 +179,11 @@ def new_clicks(session: Session) -> NewClicks:
     )
 
 
+def _counting(session: Session, since: int, under: float = 0.0) -> counts.Tally:
+    """Count the judgments with ids above `since`, but for those instead of which a decision counts."""
+    return counts.judgments(session, since, under) - counts.decided(session, since, under)
+
+
 def people(session: Session) -> list[User]:
     """Return everyone who has judged something, by name."""
     judged = select(Judgment.id).where(Judgment.user_id == User.id).exists()
@@ -193,10 +198,6 @@ def sources(session: Session) -> list[str]:
 
 def _pairs(of: Any) -> Select[Any]:
     return select(of).select_from(Preference).join(Judgment, Preference.judgment_id == Judgment.id)
-
-
-def _standing() -> Any:
-    return Judgment.undone_at.is_(None)
 
 
 def _count(session: Session, query: Select[Any]) -> int:

@@ -14,7 +14,7 @@ from msgspec.structs import force_setattr
 from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import Session
 
-from app.db import JUDGE, Candidate, Generation, Judgment, Prompt, Verdict
+from app.db import COUNTS, JUDGE, Candidate, Generation, Judgment, Prompt, Verdict
 from app.domain_errors import Invalid
 from app.schemas.days import Day, check_days
 from app.schemas.kinds import LARGEST_ID, STORABLE
@@ -129,11 +129,11 @@ class Selection(Sent, frozen=True):
         return ", ".join(parts)
 
     def conditions(self, last_judgment_id: int, *also: ColumnElement[bool]) -> list[ColumnElement[bool]]:
-        """Return the conditions of standing judgments up to that one that are selected.
+        """Return the conditions of the judgments up to that one that count and are selected.
 
         Those that do not meet `also` are left out before anything else is asked, so that they agree with nobody.
         """
-        found: list[ColumnElement[bool]] = [Judgment.undone_at.is_(None), Judgment.id <= last_judgment_id, *also]
+        found: list[ColumnElement[bool]] = [*COUNTS, Judgment.id <= last_judgment_id, *also]
         if self.people:
             found.append(Judgment.user_id.in_(self.people))
         if self.without:
@@ -170,7 +170,8 @@ def hurried(session: Session) -> ColumnElement[bool]:
 def _disputed(last_judgment_id: int, least: float, *also: ColumnElement[bool]) -> Any:
     """Select the ids of judgments whose choice is shared by less than `least` of the people who judged the prompt.
 
-    A choice is a text, or that none is good, or that some are equally good. Skipped screens are not counted.
+    A choice is a text, or that none is good, or that some are equally good. Skipped screens are not counted, nor are
+    decisions of reviewers.
     """
     text = func.coalesce(Judgment.edited_text, Candidate.text, "")
     choices = (
@@ -186,6 +187,7 @@ def _disputed(last_judgment_id: int, least: float, *also: ColumnElement[bool]) -
             Judgment.undone_at.is_(None),
             Judgment.id <= last_judgment_id,
             Judgment.verdict != Verdict.SKIPPED,
+            Judgment.decision.is_(False),
             Generation.gold.is_(False),
             *also,
         )

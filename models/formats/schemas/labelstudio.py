@@ -106,7 +106,9 @@ def _read(task: Mapping[str, Any], annotation: object) -> Annotation | str:
         if annotation.get("was_cancelled"):
             found = Annotation(SKIPPED, worse=tuple(_shown(task)), origin=origin)
         else:
-            found = _said(task, annotation, origin)
+            # Others also mark what they test annotators with: only an annotation of this studio's own is a decision.
+            decided = bool(origin.key) and annotation.get("ground_truth") is True
+            found = replace(_said(task, annotation, origin), decision=decided)
         return _with_more(found, task, annotation)
     except BadRow as reason:
         return str(reason)

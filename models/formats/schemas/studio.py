@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from models.formats.annotations import (
     CHOSEN,
+    DECISION,
     EDITED,
     FINE,
     NONE,
@@ -66,6 +67,7 @@ def _read(fields: Fields) -> Annotation | str:
             ranking=_ranking(fields, said),
             remarks=_remarks(fields),
             comment=read_reason(fields.get("comment")),
+            decision=fields.get("kind") == DECISION,
         )
     except BadRow as reason:
         return str(reason)

@@ -55,6 +55,7 @@ TABLES = {
     "prompts",
     "recovery_codes",
     "reservations",
+    "reviews",
     "reward_heads",
     "run_metrics",
     "second_factors",

@@ -31,6 +31,8 @@ COLUMNS: Mapping[str, Column] = {
     "ranking": Column("list<int64>", "the places of the rewrites, that of the best first, where they were ranked"),
     "ratings": Column("list<int64>", "a rating of each rewrite from 1 to 5, where any was given"),
     "tags": Column("list<string>", "the tags of each rewrite, with commas between them, where there are any"),
+    "kind": Column("string", "`opinion`, or `decision` where a reviewer decided what others disagreed on"),
+    "decided_by": Column("string", "the identity of the decision that counts instead"),
 }
 """The columns of the table of judgments but for those of attention checks, of which there are none in it, and comments.
 

@@ -84,7 +84,7 @@ def _annotation(first: JudgedScreen, screen: JudgedScreen, people: People) -> Re
         "updated_at": moment,
         "lead_time": screen.seconds,
         "was_cancelled": skipped,
-        "ground_truth": False,
+        "ground_truth": screen.decision,
         "result": [] if skipped else [result],
         "judgment": people.key(screen.key),
         "verdict": screen.verdict,

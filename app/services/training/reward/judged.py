@@ -1,10 +1,10 @@
 """Standing judgments as the reward head reads them: the features of the candidates, and the verdict.
 
-Attention checks and skipped screens say nothing about preferences, and undone judgments do not count, nor do answers
-that were given too quickly. A prompt that is fine as it is says which texts to leave alone, and not which rewrite of a
-text is better: a linear head would learn from it to keep the wording of every text. Candidates that were sampled here
-carry their features. Those of older or imported screens, and texts that people wrote, get theirs when they are first
-read, a few at a time, and keep them.
+Attention checks and skipped screens say nothing about preferences, and undone judgments do not count, nor do those that
+a reviewer decided, nor answers that were given too quickly. A prompt that is fine as it is says which texts to leave
+alone, and not which rewrite of a text is better: a linear head would learn from it to keep the wording of every text.
+Candidates that were sampled here carry their features. Those of older or imported screens, and texts that people wrote,
+get theirs when they are first read, a few at a time, and keep them.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.orm import Session
 
-from app.db import Candidate, DeletedJudgment, Generation, Judgment, Prompt, Verdict, write_transaction
+from app.db import COUNTS, Candidate, DeletedJudgment, Generation, Judgment, Prompt, Verdict, write_transaction
 from app.services.training.selection import unhurried
 from models.model_errors import InputTooLong
 from models.reward.features import Array, pack, unpack
@@ -99,7 +99,7 @@ def standing(session: Session, *conditions: ColumnElement[bool]) -> list[int]:
         select(Judgment.id)
         .join(Generation, Generation.id == Judgment.generation_id)
         .where(
-            Judgment.undone_at.is_(None),
+            *COUNTS,
             Judgment.verdict.not_in((Verdict.SKIPPED, Verdict.FINE)),
             Generation.gold.is_(False),
             *unhurried(session),

@@ -1,6 +1,7 @@
 """The weights of judgments: how much the reward head and the losses of a training learn from each.
 
-A judgment weighs as much as its person is reliable (app/services/people/reliability.py). The weights have two decimals:
+A judgment weighs as much as its person is reliable (app/services/people/reliability.py), a decision of a reviewer as
+much as any can. The weights have two decimals:
 no estimate of a person is better known, and more of them would fit every head again at each click of somebody else.
 """
 
@@ -30,7 +31,8 @@ def weights_of(session: Session, judgment_ids: Sequence[int], *, at_once: bool =
     found = dict.fromkeys(judgment_ids, 1.0)
     for start in range(0, len(judgment_ids) if of_people else 0, _IDS_AT_ONCE):
         ids = judgment_ids[start : start + _IDS_AT_ONCE]
-        for number, judge in session.execute(select(Judgment.id, JUDGE).where(Judgment.id.in_(ids))):
+        made = select(Judgment.id, JUDGE).where(Judgment.id.in_(ids), Judgment.decision.is_(False))
+        for number, judge in session.execute(made):
             found[number] = of_people.get(str(judge), 1.0)
     return found
 

@@ -74,6 +74,8 @@ def test_a_judgment_is_told_with_all_that_was_on_its_screen(session: Session, ma
         "reason": None,
         "flagged": False,
         "gold": False,
+        "kind": "opinion",
+        "decided_by": None,
         "right": None,
         "seconds": None,
         "created_at": "2026-01-31T23:59:00+00:00",

@@ -168,6 +168,8 @@ def test_a_row_says_who_when_how_long_what_was_shown_where_and_what_was_said(
         "reason": None,
         "flagged": True,
         "gold": False,
+        "kind": "opinion",
+        "decided_by": None,
     }
     assert (edited["position"], edited["chosen"], edited["version"]) == (None, "=you, too", None)
     assert (tie["position"], tie["tied"], tie["chosen"]) == (None, [2, 3], None)

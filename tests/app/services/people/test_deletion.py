@@ -25,6 +25,7 @@ from app.db import (
     Prompt,
     RecoveryCode,
     Reservation,
+    Review,
     Role,
     SecondFactor,
     SignInSession,
@@ -47,6 +48,7 @@ from app.services.people.authentication import organisation_accounts, recovery_c
 from app.services.people.authentication.organisation_accounts import Claims
 from app.services.people.deletion import Traces
 from app.services.people.sign_ins import Guess
+from app.services.review import looking
 from app.services.system import audit_copies
 from tests import factories
 from tests.studio import parts, rows
@@ -301,3 +303,19 @@ def test_somebody_whom_a_file_names_can_get_a_pseudonym(either: Session) -> None
     assert not {judgment.client_key for judgment in stored[:2]} & set(keys), "the old ones were made of the name"
     assert stored[2].client_key == keys[2]
     assert "Ada" not in everything(either)
+
+
+def test_what_a_deleted_reviewer_decided_counts_again_and_stays_decided_if_it_is_kept(
+    session: Session, admin: int
+) -> None:
+    annotator, reviewer = factories.user(session).id, factories.user(session).id
+    prompt = factories.prompt(session)
+    first = factories.judgment(session, factories.generation(session, annotator, prompt=prompt))
+    decision = factories.judgment(session, factories.generation(session, reviewer, prompt=prompt), decision=True)
+    looking.look(session)
+    for kept, by in ((True, decision.id), (False, None)):
+        called = session.get_one(User, reviewer).email
+        deletion.delete_person(session, admin, reviewer, called, keep_judgments=kept)
+        looking.look(session)
+        assert rows(session, Judgment)[0].decided_by == by
+    assert (first.id, [one.id for one in rows(session, Review)]) == (rows(session, Judgment)[0].id, [])

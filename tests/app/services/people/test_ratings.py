@@ -104,16 +104,16 @@ def test_a_first_look_that_failed_is_made_anew(either: Session, monkeypatch: pyt
         screen = factories.generation(either, person, ("one", "two"), prompt=prompt)
         factories.judgment(either, screen, pairs=False, verdict="none", candidate_id=None)
 
-    def fail_at_the_second(session: Session, generation_ids: Sequence[int]) -> dict[int, ratings._Screen]:
+    def fail_at_the_second(session: Session, generation_ids: Sequence[int]) -> dict[int, ratings.Shown]:
         if book._ratings:
             raise OSError("the disk does not answer")
         return screens(session, generation_ids)
 
-    screens = ratings._screens
+    screens = ratings.shown
     judge(people[0])
     judge(people[1])
     with monkeypatch.context() as patch:
-        patch.setattr(ratings, "_screens", fail_at_the_second)
+        patch.setattr(ratings, "shown", fail_at_the_second)
         with pytest.raises(OSError, match="does not answer"):
             book.bring_up_to_date(either)
     judge(people[2])

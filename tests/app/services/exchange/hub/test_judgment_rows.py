@@ -71,6 +71,8 @@ def test_a_row_has_each_column_and_a_person_without_a_name_and_nothing_personal_
         "ranking": [],
         "ratings": [],
         "tags": [],
+        "kind": "opinion",
+        "decided_by": None,
         "metadata": '{"id": 7}',
     }
 

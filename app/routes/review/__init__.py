@@ -1,0 +1,1 @@
+"""Routes of the review of what people disagreed on."""

@@ -1,0 +1,1 @@
+"""Review: what people disagreed on or flagged, and what a reviewer decides of it."""
