@@ -18,11 +18,13 @@ from app.db.people.guess_count import GuessCount
 from app.db.people.invitation import Invitation
 from app.db.people.organisation_account import OrganisationAccount
 from app.db.people.password_reset import PasswordReset
+from app.db.people.people_group import GroupMember, PeopleGroup
 from app.db.people.recovery_code import RecoveryCode
 from app.db.people.second_factor import SecondFactor
 from app.db.people.sign_in_session import SignInSession
 from app.db.people.user import Role, User
 from app.db.prebuilt import Prebuilt, PrebuiltInsert
+from app.db.prompts.assignment import AssignedPrompt, Assignee, Assignment, AssignmentEnd
 from app.db.prompts.prompt import Prompt
 from app.db.prompts.reservation import Reservation
 from app.db.prompts.studio_setting import StudioSetting
@@ -48,6 +50,10 @@ __all__ = [
     "SERVING",
     "Alias",
     "ApiToken",
+    "AssignedPrompt",
+    "Assignee",
+    "Assignment",
+    "AssignmentEnd",
     "AuditEvent",
     "Base",
     "Candidate",
@@ -59,6 +65,7 @@ __all__ = [
     "Forgetting",
     "ForgettingKind",
     "Generation",
+    "GroupMember",
     "GuessCount",
     "ImportPiece",
     "ImportUpload",
@@ -68,6 +75,7 @@ __all__ = [
     "LiveComparison",
     "OrganisationAccount",
     "PasswordReset",
+    "PeopleGroup",
     "Prebuilt",
     "PrebuiltInsert",
     "Preference",

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from app.db import StudioSetting, insert_new, now, write_transaction
 from app.domain_errors import Invalid
 from app.services.prompts import retirement
-from app.services.system import audit
+from app.services.system import audit, marks
 from app.words import gettext
 
 MOST_TEXT = 20_000
@@ -99,10 +99,12 @@ class StudioSettings:
 
 
 def settings(session: Session) -> StudioSettings:
-    """Return the present settings."""
+    """Return the present settings; the mark of the queue, which is wanted next, is read along with them."""
     known = {field.name for field in fields(StudioSettings)}
-    stored = session.scalars(select(StudioSetting).where(StudioSetting.name.in_(known)))
-    return StudioSettings(**{row.name: row.value["value"] for row in stored})
+    wanted = select(StudioSetting.name, StudioSetting.value).where(StudioSetting.name.in_({*known, marks.QUEUE}))
+    stored: dict[str, dict[str, Any]] = dict(session.connection().execute(wanted).all())
+    marks.remember(session, marks.QUEUE, stored.pop(marks.QUEUE, None))
+    return StudioSettings(**{name: value["value"] for name, value in stored.items()})
 
 
 def change(session: Session, by: int, values: Mapping[str, Any]) -> StudioSettings:
