@@ -77,6 +77,7 @@ ANNOTATOR = frozenset(
         "api_me.me",
         "api_me.change_me",
         "api_me.read_guidelines",
+        "api_hours.export_own_hours",
         "api_tokens.list_tokens",
         "api_tokens.make_token",
         "api_tokens.revoke_token",

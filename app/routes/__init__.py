@@ -14,12 +14,14 @@ from app.routes.desk import api as desk_api
 from app.routes.desk import api_me, guidelines, my_judgments
 from app.routes.desk import pages as desk_pages
 from app.routes.exchange import api as exchange_api
+from app.routes.exchange import hours
 from app.routes.exchange import pages as exchange_pages
 from app.routes.people import api as people_api
-from app.routes.people import auth, join, person_access, personal_data, reset
+from app.routes.people import auth, groups, join, person_access, personal_data, reset
 from app.routes.people import pages as people_pages
 from app.routes.people.authentication import factors, organisation
 from app.routes.prompts import api as prompts_api
+from app.routes.prompts import api_assignments, assignments
 from app.routes.prompts import pages as prompts_pages
 from app.routes.system import api_document, api_webhooks, health, help, webhooks
 from app.routes.system import pages as system_pages
@@ -54,6 +56,9 @@ _PAGES = (
     forgetting_pages.blueprint,
     exchange_pages.blueprint,
     prompts_pages.blueprint,
+    assignments.blueprint,
+    groups.blueprint,
+    hours.blueprint,
     webhooks.blueprint,
     api_docs.blueprint,
     typeface.blueprint,
@@ -67,6 +72,8 @@ _API = (
     training_api.blueprint,
     exchange_api.blueprint,
     prompts_api.blueprint,
+    api_assignments.blueprint,
+    hours.api,
     versions_api.blueprint,
     api_comparisons.blueprint,
     api_forgetting.blueprint,

@@ -22,6 +22,9 @@ _FOR_EVERYBODY_LAST = (("help.home", N_("Help"), "question-circle"),)
 # Blueprints of pages that are not in the bar, and the blueprint in the bar that leads to them.
 _BELOW = {
     "prompts": "data",
+    "assignments": "data",
+    "groups": "people",
+    "hours": "people",
     "personal_data": "people",
     "webhooks": "system",
     "api_docs": "system",
