@@ -18,7 +18,7 @@ from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
 from msgspec import Meta
-from sqlalchemy import ColumnElement, Values, and_, case, column, exists, func, select, values
+from sqlalchemy import CTE, ColumnElement, and_, case, column, exists, func, select, values
 from sqlalchemy import Date as DateColumn
 from sqlalchemy.orm import Session
 
@@ -145,18 +145,18 @@ def rows(session: Session, query: HoursQuery) -> Iterator[Row]:
 
 def _of_one(session: Session, who: Row, chunks: Iterable[list[Any]], *whose: ColumnElement[bool]) -> Iterator[Row]:
     for chunk in chunks:
-        days = values(
+        dated = values(
             column("day", DateColumn),
             column("begin", Judgment.created_at.type),
             column("end", Judgment.created_at.type),
-            name="days",
-        ).data(chunk)
+        )
+        days = dated.data(chunk).cte("days")
         for found in session.execute(_counted(days, *whose)):
             row = dict(found._mapping)
             yield who | row | {"day": row["day"].isoformat(), "seconds": round(float(row["seconds"] or 0), 1)}
 
 
-def _counted(days: Values, *whose: ColumnElement[bool]) -> Any:
+def _counted(days: CTE, *whose: ColumnElement[bool]) -> Any:
     """Return the query of one person's counts by day."""
     stands = Judgment.undone_at.is_(None)
     check = and_(
