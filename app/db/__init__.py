@@ -19,6 +19,7 @@ from app.db.people.guess_count import GuessCount
 from app.db.people.invitation import Invitation
 from app.db.people.organisation_account import OrganisationAccount
 from app.db.people.password_reset import PasswordReset
+from app.db.people.people_group import GroupMember, PeopleGroup
 from app.db.people.recovery_code import RecoveryCode
 from app.db.people.second_factor import SecondFactor
 from app.db.people.sign_in_session import SignInSession
@@ -26,8 +27,9 @@ from app.db.people.user import Role, User
 from app.db.prebuilt import Prebuilt, PrebuiltInsert
 from app.db.projects.owned import Kept, Owned, enter, everything, mine, project_of, sessions_of, within
 from app.db.projects.project import FIRST, LONGEST_INSTRUCTION, Project
-from app.db.projects.project_member import ProjectMember, ProjectRole
+from app.db.projects.project_member import ProjectMember, ProjectRole, is_member
 from app.db.projects.turns import project_ids, slug_of
+from app.db.prompts.assignment import AssignedPrompt, Assignee, Assignment, AssignmentEnd
 from app.db.prompts.prompt import Prompt
 from app.db.prompts.reservation import Reservation
 from app.db.prompts.studio_setting import StudioSetting
@@ -56,6 +58,10 @@ __all__ = [
     "SERVING",
     "Alias",
     "ApiToken",
+    "AssignedPrompt",
+    "Assignee",
+    "Assignment",
+    "AssignmentEnd",
     "AuditEvent",
     "Base",
     "Candidate",
@@ -67,6 +73,7 @@ __all__ = [
     "Forgetting",
     "ForgettingKind",
     "Generation",
+    "GroupMember",
     "GuessCount",
     "ImportPiece",
     "ImportUpload",
@@ -78,6 +85,7 @@ __all__ = [
     "OrganisationAccount",
     "Owned",
     "PasswordReset",
+    "PeopleGroup",
     "Prebuilt",
     "PrebuiltInsert",
     "Preference",
@@ -109,6 +117,7 @@ __all__ = [
     "everything",
     "holds",
     "insert_new",
+    "is_member",
     "make_sessions",
     "mine",
     "new_key",

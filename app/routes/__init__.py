@@ -13,15 +13,17 @@ from app.routes.desk import api as desk_api
 from app.routes.desk import api_me, guidelines, my_judgments
 from app.routes.desk import pages as desk_pages
 from app.routes.exchange import api as exchange_api
+from app.routes.exchange import hours
 from app.routes.exchange import pages as exchange_pages
 from app.routes.people import api as people_api
-from app.routes.people import auth, join, person_access, personal_data, reset
+from app.routes.people import auth, groups, join, person_access, personal_data, reset
 from app.routes.people import pages as people_pages
 from app.routes.people.authentication import factors, organisation
 from app.routes.projects import api as projects_api
 from app.routes.projects import pages as projects_pages
 from app.routes.projects import project_page
 from app.routes.prompts import api as prompts_api
+from app.routes.prompts import api_assignments, assignments
 from app.routes.prompts import pages as prompts_pages
 from app.routes.review import api as review_api
 from app.routes.review import pages as review_pages
@@ -61,6 +63,9 @@ _PAGES = (
     exchange_pages.blueprint,
     prompts_pages.blueprint,
     review_pages.blueprint,
+    assignments.blueprint,
+    groups.blueprint,
+    hours.blueprint,
     webhooks.blueprint,
     api_docs.blueprint,
     typeface.blueprint,
@@ -76,6 +81,8 @@ _API = (
     exchange_api.blueprint,
     prompts_api.blueprint,
     review_api.blueprint,
+    api_assignments.blueprint,
+    hours.api,
     versions_api.blueprint,
     api_comparisons.blueprint,
     api_forgetting.blueprint,

@@ -24,6 +24,8 @@ _HELP = ("help.home", N_("Help"), "question-circle")
 # Blueprints of pages that are not in the bar, and the blueprint in the bar that leads to them.
 _BELOW = {
     "prompts": "data",
+    "assignments": "data",
+    "groups": "people",
     "personal_data": "people",
     "webhooks": "system",
     "liking": "admin",
@@ -32,8 +34,8 @@ _BELOW = {
     "person_access": "people",
     "projects": "system",
 }
-_BELOW_FOR_STUDIO_ADMINS = {"api_docs": "system", "guidelines": "system", "project": "people"}
-_BELOW_FOR_PROJECT_ADMINS = {"api_docs": "data", "guidelines": "project"}
+_BELOW_FOR_STUDIO_ADMINS = {"api_docs": "system", "guidelines": "system", "project": "people", "hours": "people"}
+_BELOW_FOR_PROJECT_ADMINS = {"api_docs": "data", "guidelines": "project", "hours": "project"}
 
 
 class Place(NamedTuple):

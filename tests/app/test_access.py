@@ -90,6 +90,7 @@ def test_what_is_open_to_everyone_and_to_annotators_is_exactly_this() -> None:
         "api_me.me",
         "api_me.change_me",
         "api_me.read_guidelines",
+        "api_hours.export_own_hours",
         "api_tokens.list_tokens",
         "api_tokens.make_token",
         "api_tokens.revoke_token",

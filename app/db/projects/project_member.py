@@ -5,10 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, ForeignKey, String
+from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, String, and_, exists, or_
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db.base import Base, now
+from app.db.people.user import Role, User
+from app.db.projects.project import FIRST
 
 
 class ProjectRole(StrEnum):
@@ -37,3 +39,11 @@ class ProjectMember(Base):
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), primary_key=True, index=True)
     role: Mapped[str] = mapped_column(String(16))
     created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+def is_member(project_id: int) -> ColumnElement[bool]:
+    """Tell whether a User is in a project, admins of the studio included."""
+    row = and_(ProjectMember.user_id == User.id, ProjectMember.project_id == project_id)
+    there = exists().where(row, ProjectMember.role != ProjectRole.NONE)
+    without = (~exists().where(row),) if project_id == FIRST else ()
+    return or_(User.role == Role.ADMIN, there, *without)

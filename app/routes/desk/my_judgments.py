@@ -20,7 +20,9 @@ from app.routes.desk.pages import FLAG_REASONS, SKIP_REASONS
 from app.services.desk import judgments, own_judgments, pace
 from app.services.desk import settings as desk_settings
 from app.services.desk.judgment_request import JudgmentRequest
+from app.services.exchange.outgoing import hours
 from app.services.prompts import studio_settings
+from app.services.prompts.assigning import listing
 from app.words import N_, gettext
 
 blueprint = Blueprint("work", __name__, url_prefix="/work")
@@ -124,6 +126,9 @@ def _page(
         total=pace.total(session, person),
         days=pace.chart(session, person, settings.zone),
         longest=mellow().settings.max_text_length,
+        assigned=listing.own(session, person),
+        hours_days=hours.usual_days(settings.zone),
+        hours_formats=hours.FORMATS,
     )
 
 

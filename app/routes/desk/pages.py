@@ -69,6 +69,7 @@ def _desk(session: Session, person: int) -> dict[str, Any]:
         "break_minutes": everybody.break_minutes,
         "today": today,
         "left": queue.left(session, person, everybody),
+        "assigned": queue.assigned(session, person, everybody),
         "most_left": queue.MOST_LEFT,
         "sitting": pace.sitting(session, person, at),
         "sitting_pause": pace.SITTING_GAP // timedelta(minutes=1),

@@ -69,12 +69,14 @@ def queue() -> ResponseReturnValue:
 
 @blueprint.post("/queue/selected")
 def change_selected() -> ResponseReturnValue:
-    """Change the selected prompts, or lead to the question that comes before they are deleted."""
+    """Change the selected prompts, or lead to the question that comes before they are assigned or deleted."""
     form = request.form
     ids = actions.selected(form.getlist("id"))
     back = redirect(table_view.back_to(url_for("prompts.queue"), form.get("view", "")))
     if form.get("do") == "delete" and ids:
         return redirect(url_for("prompts.ask_several", id=ids))
+    if form.get("do") == "assign" and ids:
+        return redirect(url_for("assignments.ask", id=ids))
     try:
         changed = search.change_some(db.session(), user_id(), ids, actions.change_of(form)) if ids else 0
     except Invalid as refusal:

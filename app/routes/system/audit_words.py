@@ -7,6 +7,7 @@ from app.words import N_, gettext
 ACTIONS = frozenset(
     {
         N_("alias.moved"),
+        N_("assignment.withdrawn"),
         N_("audit.downloaded"),
         N_("backup.downloaded"),
         N_("backup.made"),
@@ -18,6 +19,9 @@ ACTIONS = frozenset(
         N_("comparison.started"),
         N_("database.copied"),
         N_("forgetting.requested"),
+        N_("group.changed"),
+        N_("group.created"),
+        N_("group.deleted"),
         N_("import.undone"),
         N_("invitation.created"),
         N_("invitation.withdrawn"),
@@ -40,6 +44,7 @@ ACTIONS = frozenset(
         N_("prompt.changed"),
         N_("prompt.deleted"),
         N_("prompt.unreadable"),
+        N_("prompts.assigned"),
         N_("prompts.changed"),
         N_("prompts.imported"),
         N_("recovery_code.used"),

@@ -69,7 +69,7 @@ class DeskChange(Sent, frozen=True):
     def __post_init__(self) -> None:
         """Check that the time zone is one; raises Invalid."""
         if self.time_zone is not UNSET:
-            _zone(self.time_zone)
+            zone_of(self.time_zone)
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ class DeskSettings:
     def zone(self) -> ZoneInfo:
         """Return the time zone; UTC if this machine does not know the stored one."""
         try:
-            return _zone(self.time_zone)
+            return zone_of(self.time_zone)
         except Invalid:
             return ZoneInfo("UTC")
 
@@ -140,7 +140,8 @@ def _person(session: Session, user_id: int) -> User:
     return user
 
 
-def _zone(name: str) -> ZoneInfo:
+def zone_of(name: str) -> ZoneInfo:
+    """Return the time zone of that name; raises Invalid."""
     try:
         if 0 < len(name) <= 64:
             return ZoneInfo(name)

@@ -30,6 +30,7 @@ from app.services.people import passwords, sessions
 from app.services.people.passwords import check_new_password, hashed, matches, stand_in
 from app.services.people.sessions import Ending
 from app.services.projects import memberships
+from app.services.prompts import queue_progress
 from app.services.system import audit
 from app.words import gettext
 
@@ -184,6 +185,7 @@ def set_active(session: Session, by: int, user_id: int, active: bool) -> User:
         elif user.deleted_at is not None:
             raise Conflict(gettext("That account was deleted."))
         user.active = active
+        queue_progress.mark(session)  # what is assigned to people who may not sign in is everybody's meanwhile
         sessions.end_all(session, by, user_id, Ending.ACCESS)
         audit.record(session, by, "user.activated" if active else "user.deactivated", f"user {user_id}")
     return user

@@ -16,9 +16,11 @@ from sqlalchemy.orm import Session
 
 from app.db import (
     ApiToken,
+    Assignee,
     AuditEvent,
     FileImport,
     Generation,
+    GroupMember,
     Invitation,
     Judgment,
     OrganisationAccount,
@@ -43,6 +45,7 @@ from app.services.people import accounts, sessions
 from app.services.people.sessions import Ending
 from app.services.prompts import deletion as prompt_deletion
 from app.services.prompts import queue_progress, retirement, studio_settings
+from app.services.prompts.assigning import assignments
 from app.services.system import audit, deletions, marks
 from app.services.system.authorship import TYPED, typed_by, written_by
 from app.services.versions import learned
@@ -60,6 +63,8 @@ _GO = (
     RecoveryCode,
     OrganisationAccount,
     ProjectMember,
+    GroupMember,
+    Assignee,
 )
 """The tables of what is a person's alone."""
 _own = Judgment.annotator.is_(None)
@@ -140,6 +145,7 @@ def delete_person(session: Session, by: int | None, user_id: int, confirmed: str
         user = session.get_one(User, user_id, with_for_update=True, populate_existing=True)
         if not keep_judgments:
             _delete_rest_everywhere(session, written_by(user_id))
+        assignments.end_of_person(session, by, user_id)
         erased = _make_nobody(session, user)
         kept = found.judgments if keep_judgments else 0
         counted = {"judgments": found.judgments - kept, "kept": kept, "texts": len(texts), "erased": erased}

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Table, and_, bindparam, delete, exists, or_, select
+from sqlalchemy import Table, and_, bindparam, delete, exists, select
 from sqlalchemy.orm import Session
 
-from app.db import FIRST, Prebuilt, Project, ProjectMember, ProjectRole, Role, User, write_transaction
+from app.db import FIRST, Prebuilt, Project, ProjectMember, ProjectRole, User, is_member, write_transaction
 from app.domain_errors import Conflict, Invalid, NotFound
+from app.services.prompts import queue_progress
 from app.services.system import audit
 from app.words import gettext
 
@@ -80,7 +81,7 @@ def members(session: Session, project_id: int) -> list[Member]:
     found = (
         select(User, ProjectMember.role)
         .outerjoin(ProjectMember, joined)
-        .where(User.deleted_at.is_(None), or_(User.role == Role.ADMIN, _is_member(project_id)))
+        .where(User.deleted_at.is_(None), is_member(project_id))
         .order_by(User.email)
     )
     return [
@@ -104,6 +105,7 @@ def put(session: Session, by: int, project_id: int, email: str, role: str) -> Us
     with write_transaction(session):
         _store(session, user.id, {project_id: checked})
         audit.record(session, by, "member.set", f"user {user.id}", role=role)
+        queue_progress.mark(session)  # what is assigned to them
     return user
 
 
@@ -117,6 +119,7 @@ def remove(session: Session, by: int, project_id: int, user_id: int) -> User:
     with write_transaction(session):
         _store(session, user_id, {project_id: ProjectRole.NONE})
         audit.record(session, by, "member.removed", f"user {user_id}")
+        queue_progress.mark(session)
     return user
 
 
@@ -148,11 +151,6 @@ def _role(project_id: int, stored: str | None) -> ProjectRole:
     if stored is None:
         return ProjectRole.ANNOTATOR if project_id == FIRST else ProjectRole.NONE
     return ProjectRole(stored)
-
-
-def _is_member(project_id: int) -> ColumnElement[bool]:
-    stored = ProjectMember.role != ProjectRole.NONE
-    return or_(stored, ProjectMember.role.is_(None)) if project_id == FIRST else stored
 
 
 def _store(session: Session, user_id: int, roles: Mapping[int, ProjectRole]) -> None:

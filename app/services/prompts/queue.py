@@ -10,6 +10,9 @@ from sqlalchemy.orm import Session
 
 from app.db import Generation, Judgment, Prompt
 from app.services.prompts import queue_progress
+from app.services.prompts.assigning import served
+from app.services.prompts.assigning.served import Own
+from app.services.prompts.assigning.standing import free, not_kept_from, standing
 from app.services.prompts.queue_progress import BEGINNING, END, Place
 from app.services.prompts.reservations import has_place, open_for
 from app.services.prompts.studio_settings import StudioSettings
@@ -29,30 +32,44 @@ GOLD = and_(Prompt.queued, Prompt.gold_answer.is_not(None))
 
 
 def next_waiting(session: Session, user_id: int, studio: StudioSettings) -> Prompt | None:
-    """Return the prompt to serve a person next: the highest priority first, then the oldest, never one they have had.
+    """Return the prompt to serve a person next, of those assigned to them or else of those that are kept for nobody.
 
-    It has a place for them, which they must still reserve. Attention checks are not among them: see `next_gold`.
+    It is one that they have not had, of the highest priority, then the oldest. It has a place for them, which they must
+    still reserve. Attention checks are not among them: see `next_gold`.
     """
-    place = _first_open(session, user_id, studio)
-    return _first(session, place, has_place(user_id, studio), ~_had(user_id, ~Generation.gold))
+    free_place, new = has_place(user_id, studio), ~_had(user_id, ~Generation.gold)
+    assigned = served.next_assigned(session, user_id, studio, and_(WAITING, new), free_place)
+    if assigned is not None:
+        return assigned
+    return _first(session, _first_open(session, user_id, studio), free_place, new, *free(session))
 
 
 def left(session: Session, user_id: int, studio: StudioSettings) -> int:
     """Count the prompts that still wait for a person's judgment, drawn for them already or not, up to MOST_LEFT."""
-    drawn = session.scalar(select(func.count(Generation.id)).join(Prompt).where(_unjudged(user_id, studio))) or 0
+    unjudged = (_unjudged(user_id, studio), *not_kept_from(session, user_id))
+    drawn = session.scalar(select(func.count(Generation.id)).join(Prompt).where(*unjudged)) or 0
+    new = ~_had(user_id, ~Generation.gold)
+    assigned = served.waiting(session, user_id, studio, and_(WAITING, new), MOST_LEFT).waiting
     place = _first_open(session, user_id, studio)
     if place == END:
-        return drawn
+        return min(MOST_LEFT, drawn + assigned)
     behind = or_(Prompt.priority < place.priority, and_(Prompt.priority == place.priority, Prompt.id >= place.id))
-    waiting = select(Prompt.id).where(WAITING, behind, ~_had(user_id, ~Generation.gold), open_for(studio))
+    waiting = select(Prompt.id).where(WAITING, behind, new, open_for(studio), *free(session))
     undrawn = session.scalar(select(func.count()).select_from(waiting.limit(MOST_LEFT).subquery())) or 0
-    return min(MOST_LEFT, drawn + undrawn)
+    return min(MOST_LEFT, drawn + assigned + undrawn)
+
+
+def assigned(session: Session, user_id: int, studio: StudioSettings) -> Own:
+    """Count the prompts assigned to a person that wait for their judgment, drawn already or not, up to MOST_LEFT."""
+    return served.waiting(session, user_id, studio, WAITING, MOST_LEFT)
 
 
 def _first_open(session: Session, user_id: int, studio: StudioSettings) -> Place:
     """Return the place of the first prompt that wants a judgment and that a person has not had, reserved or not."""
-    wanted = (~_had(user_id, ~Generation.gold), open_for(studio))  # what they had is told more quickly
-    seen = queue_progress.look(session, studio.overlap, studio.most_skips)
+    # What they had is told more quickly; what is kept for people is another one when an assignment ends with its day.
+    wanted = (*free(session), ~_had(user_id, ~Generation.gold), open_for(studio))
+    holding = tuple(one.id for one in standing(session))
+    seen = queue_progress.look(session, studio.overlap, studio.most_skips, holding)
     known = queue_progress.known(session, user_id)
     place = BEGINNING
     if known is not None and known[0].rules == seen.rules:
@@ -163,14 +180,16 @@ def _gold_is_due(session: Session, user_id: int, every: int) -> bool:
 def left_over(session: Session, user_id: int, shown: Collection[int], studio: StudioSettings) -> Generation | None:
     """Return the oldest of a person's latest screens that still waits for their judgment and is not in `shown`.
 
-    A screen of the queue waits as long as its prompt has a place for the person. A screen whose cards were chosen again
-    while its prompt was already shown with the earlier cards came too late and is left out.
+    A screen of the queue waits as long as its prompt has a place for the person and is not kept for others. A screen
+    whose cards were chosen again while its prompt was already shown with the earlier cards came too late and is left
+    out.
     """
     return session.scalar(
         select(Generation)
         .join(Prompt)
         .where(
             _unjudged(user_id, studio),
+            *not_kept_from(session, user_id),
             Generation.prompt_id.not_in(select(Generation.prompt_id).where(Generation.id.in_(shown))),
         )
         .order_by(Generation.id)

@@ -65,19 +65,19 @@ class Seen:
 
 
 def mark(session: Session) -> None:
-    """Note, last in the running transaction, that an admin has changed the queue."""
+    """Note, last in the running transaction, that an admin has changed the queue or what is assigned of it."""
     marks.change(session, marks.QUEUE)
 
 
 def marked(session: Session) -> Any:
-    """Return the mark as it is; another one than before says that an admin has changed the queue."""
-    return marks.read(session, marks.QUEUE)
+    """Return the mark; another one than before says that an admin has changed the queue or what is assigned."""
+    return marks.remembered(session, marks.QUEUE)
 
 
-def look(session: Session, overlap: int, most_skips: int) -> Seen:
-    """Return what has happened so far; read before the queue is."""
+def look(session: Session, *rules: object) -> Seen:
+    """Return what has happened so far, read before the queue is; `rules` are what decides beside the rows."""
     newest = session.scalar(select(func.max(Prompt.id))) or 0
-    return Seen((marked(session), overlap, most_skips), newest, counts.undone_stamp(session))
+    return Seen((marked(session), *rules), newest, counts.undone_stamp(session))
 
 
 def known(session: Session, user_id: int) -> tuple[Seen, Place] | None:

@@ -53,13 +53,15 @@ def retire(
 ) -> int:
     """Take the first prompts that are done out of the queue, in the running transaction; return how many.
 
-    Only those that stand `before` a prompt, and that are `among` those with the given ids, if these are given.
+    Only those that are `among` those with the given ids, or among the `AT_ONCE` that stand next `before` a prompt, if
+    these are given: further ahead many may wait that are assigned to others.
     """
     done = _done(studio)
     if among is not None:
         done = done.where(Prompt.id.in_(among))
     if before is not None:
-        done = done.where(Prompt.priority == before.priority, Prompt.id < before.id)
+        ahead = select(Prompt.id).where(Prompt.queued, Prompt.priority == before.priority, Prompt.id < before.id)
+        done = done.where(Prompt.id.in_(ahead.order_by(Prompt.id.desc()).limit(AT_ONCE)))
     ids = done.order_by(*_IN_THE_INDEX).limit(AT_ONCE)
     return _set(session, Prompt.id.in_(ids), queued=False, retired_at=now())
 

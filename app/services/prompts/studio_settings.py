@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from app.db import FIRST, StudioSetting, insert_new, now, project_of, write_transaction
 from app.domain_errors import Invalid
 from app.services.prompts import retirement
-from app.services.system import audit
+from app.services.system import audit, marks
 from app.words import gettext
 from models.formats.annotations import LONGEST_TAG, MOST_TAGS
 from models.serving.generator import CANDIDATES
@@ -119,10 +119,12 @@ class StudioSettings:
 
 
 def settings(session: Session) -> StudioSettings:
-    """Return the present settings."""
+    """Return the present settings; the mark of the queue, which is wanted next, is read along with them."""
     known = {row_name(session, field.name): field.name for field in fields(StudioSettings)}
-    stored = session.scalars(select(StudioSetting).where(StudioSetting.name.in_(known)))
-    values: dict[str, Any] = {known[row.name]: row.value["value"] for row in stored}
+    wanted = select(StudioSetting.name, StudioSetting.value).where(StudioSetting.name.in_({*known, marks.QUEUE}))
+    stored: dict[str, dict[str, Any]] = dict(session.connection().execute(wanted).all())
+    marks.remember(session, marks.QUEUE, stored.pop(marks.QUEUE, None))
+    values: dict[str, Any] = {known[name]: value["value"] for name, value in stored.items()}
     if "tags" in values:
         values["tags"] = tuple(values["tags"])
     return StudioSettings(**values)

@@ -59,6 +59,7 @@ def change(session: Session, name: str) -> None:
 def write(session: Session, name: str, value: Any) -> None:
     """Let a mark hold that value, last in the running transaction; another one that does so waits for it to end."""
     new = {"value": {"value": value}}
+    session.info.pop(name, None)
     insert_new(session, StudioSetting, [{"name": name, **new}], StudioSetting.name)
     session.execute(
         update(StudioSetting)
@@ -73,12 +74,22 @@ def read(session: Session, name: str) -> Any:
     return session.execute(select(StudioSetting.value).where(StudioSetting.name == name)).scalar()
 
 
+def remember(session: Session, name: str, value: Any) -> None:
+    """Keep a mark that was just read, until the transaction of the session ends or changes it."""
+    session.info[name] = (session.get_transaction(), value)
+
+
+def remembered(session: Session, name: str) -> Any:
+    """Return a mark, None if it never changed; it is read once per transaction of the session."""
+    session.connection()  # begins the transaction, if none runs
+    known = session.info.get(name)
+    if known is None or known[0] is not session.get_transaction():
+        remember(session, name, read(session, name))
+        known = session.info[name]
+    return known[1]
+
+
 def deletions(session: Session) -> str:
     """Return the mark of deletions, read once per transaction of the session."""
-    connection = session.connection()
-    known = session.info.get(DELETIONS)
-    if known is None or known[0] is not session.get_transaction():
-        found = connection.execute(select(StudioSetting.value).where(StudioSetting.name == DELETIONS)).scalar()
-        known = session.info[DELETIONS] = (session.get_transaction(), found["value"] if found else "")
-    mark: str = known[1]
-    return mark
+    found = remembered(session, DELETIONS)
+    return str(found["value"]) if found else ""

@@ -2,6 +2,7 @@
 
 import { element } from "../shared/dom.js";
 import { gettext } from "../shared/words.js";
+import { Assigned } from "./assigned.js";
 import { Drawer } from "./drawer.js";
 import { Breaks, Tally } from "./pace.js";
 import { desk, person } from "./page.js";
@@ -19,12 +20,14 @@ const tally = new Tally(
   number("left"),
   number("mostLeft"),
 );
+const assigned = new Assigned(number("assigned"), desk.dataset.due ?? "", number("mostLeft"));
 const TITLE = document.title;
 const breaks = new Breaks(new Drawer(localStorage, "work", person), number("breakMinutes"));
 
 /** @param {1 | -1} gestures made or taken back @param {number} looked seconds @param {boolean} queued whether on the queue's */
 export function count(gestures, looked, queued) {
   tally.count(gestures, looked, queued);
+  if (queued) assigned.count(gestures);
   const minutes = gestures > 0 ? breaks.worked() : 0;
   if (minutes) {
     element("break-text").textContent = gettext(
@@ -38,6 +41,7 @@ export function count(gestures, looked, queued) {
 
 function show() {
   for (const [place, figure] of Object.entries(tally.figures())) element(place).textContent = figure;
+  element("assigned").textContent = assigned.sentence();
   document.title = tally.waiting() ? `(${tally.waiting()}) ${TITLE}` : TITLE;
 }
 

@@ -39,6 +39,15 @@ BEYOND_SCHEMAS = (
     "Candidate ",  # of another screen
     "loss_weights must have one weight for each loss_type",
     "label_smoothing",
+    "That day is over",
+    "Say on which day it ends.",
+    "None of these prompts waits in the queue.",
+    "There is no such group.",
+    "There is no user",  # among the members of a group
+    "That person cannot be assigned anything",
+    "Nobody of that group",
+    "since must not be after until",
+    "Name a person or an annotator",
     "The text has ",  # characters, and the model's own limit in tokens
 )
 FILES = ("/datasets", "/imports/{upload_id}", "/prompts", "/training-runs/preview")

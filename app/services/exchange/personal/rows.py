@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date
 from typing import Any
 
 from sqlalchemy import ColumnElement, LargeBinary, Table, or_, select
@@ -16,9 +16,12 @@ from sqlalchemy.orm import InstrumentedAttribute, Session, selectinload
 
 from app.db import (
     ApiToken,
+    Assignee,
+    Assignment,
     AuditEvent,
     FileImport,
     Generation,
+    GroupMember,
     Invitation,
     Judgment,
     OrganisationAccount,
@@ -156,7 +159,7 @@ def _columns_of(row: Generation | Judgment, leave_out: tuple[str, ...]) -> Row:
 
 
 def _written(value: object) -> object:
-    return value.isoformat() if isinstance(value, datetime) else value
+    return value.isoformat() if isinstance(value, date) else value  # a moment is one, too
 
 
 KINDS = (
@@ -243,6 +246,27 @@ KINDS = (
         "They go.",
         (Reservation.user_id,),
         _plain(Reservation.user_id),
+    ),
+    Kind(
+        "groups",
+        "Groups that the person is in.",
+        "They are no longer in them.",
+        (GroupMember.user_id,),
+        _plain(GroupMember.user_id),
+    ),
+    Kind(
+        "assignees",
+        "Assignments that hold for the person, alone or as one of a group.",
+        "They go; those of the person alone end, and their prompts are everybody's again.",
+        (Assignee.user_id,),
+        _plain(Assignee.user_id),
+    ),
+    Kind(
+        "assignments",
+        "Prompts that were assigned to the person, or by them: how many, until when, and the note.",
+        _STAYS,
+        (Assignment.user_id, Assignment.created_by, Assignment.ended_by),
+        _plain(Assignment.user_id, Assignment.created_by, Assignment.ended_by),
     ),
     Kind(
         "imports",

@@ -31,6 +31,8 @@ from app.services.exchange.personal import archive
 from app.services.exchange.personal.rows import KINDS
 from app.services.people import accounts, api_tokens, invitations, password_resets
 from app.services.people.authentication import recovery_codes
+from app.services.prompts.assigning import assignments, groups, standing
+from app.services.prompts.assigning.assignments import Assigning
 from tests import factories
 from tests.studio import rows
 
@@ -66,6 +68,9 @@ def test_it_has_a_row_of_every_kind_and_no_secret(session: Session) -> None:
         ]
     )
     session.commit()
+    team = groups.create(session, person, "Team", [person])
+    queued = factories.prompt(session, queued=True)
+    assignments.assign(session, person, [queued.id], Assigning(group_id=team.id, due=standing.today()))
     user = session.get_one(User, person)
     cookie = factories.sign_in(session, user)
     hashes = [user.password_hash, *(one.secret_hash for one in rows(session, SignInSession))]
