@@ -219,7 +219,7 @@ def test_nothing_of_another_project_is_reached_by_its_number(two: Two, admin: Pe
     people = [factories.user(two.first).id]
     fill(two.second, admin.id, people, 11)
     screen, judgment = rows(two.second, Generation)[0], rows(two.second, Judgment)[0]
-    card = screen.candidates[0].id
+    chosen = JudgmentRequest(screen.id, Verdict.CHOSEN, screen.candidates[0].id).normalized(1000)
     refused: list[Callable[[], object]] = [
         lambda: judgments.judge(
             two.first, people[0], JudgmentRequest(screen.id, Verdict.CHOSEN, card).normalized(1000)
