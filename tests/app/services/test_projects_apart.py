@@ -221,9 +221,7 @@ def test_nothing_of_another_project_is_reached_by_its_number(two: Two, admin: Pe
     screen, judgment = rows(two.second, Generation)[0], rows(two.second, Judgment)[0]
     chosen = JudgmentRequest(screen.id, Verdict.CHOSEN, screen.candidates[0].id).normalized(1000)
     refused: list[Callable[[], object]] = [
-        lambda: judgments.judge(
-            two.first, people[0], JudgmentRequest(screen.id, Verdict.CHOSEN, card).normalized(1000)
-        ),
+        lambda: judgments.judge(two.first, people[0], chosen),
         lambda: judgments.undo(two.first, people[0], judgment.id),
         lambda: versions.promote(two.first, 11, admin.id),
         lambda: versions.set_note(two.first, admin.id, 11, "mine"),
