@@ -12,6 +12,7 @@ from werkzeug.test import TestResponse
 from app.db import Judgment, Preference
 from app.services.desk import own_judgments
 from app.services.prompts import studio_settings
+from app.services.review import looking
 from tests import factories
 from tests.studio import Person, rows
 
@@ -219,3 +220,20 @@ def test_an_imported_judgment_that_counts_again_is_still_an_imported_one(session
     standing = next(one for one in rows(session, Judgment) if one.undone_at is None)
     assert standing.id != judgment.id
     assert (standing.imported, standing.annotator, standing.import_id) == (True, "Ada", judgment.import_id)
+
+
+def test_a_decided_judgment_says_what_was_decided_and_why(session: Session, annotator: Person, admin: Person) -> None:
+    prompt = factories.prompt(session)
+    first, other = (factories.generation(session, one.id, prompt=prompt) for one in (annotator, admin))
+    factories.judgment(session, first)
+    chosen = other.candidates[1].id
+    factories.judgment(session, other, candidate_id=chosen, decision=True, reason="It keeps the meaning.")
+    looking.look(session)
+    own = annotator.browser().get("/work").text
+    assert "A reviewer decided that this is best:" in own
+    assert re.search(r'<q class="shy"[^>]*>second rewrite</q>', own)
+    assert "It keeps the meaning." in own
+    assert admin.email not in own
+    reviewers = admin.browser().get("/work").text
+    assert "A decision is taken back or changed where it was made" in reviewers
+    assert "/undo" not in reviewers
