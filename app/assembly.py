@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app import access, cli, confirmation, migrating, security, words
+from app.cli.plain_errors import settings_of_environment
 from app.config import PROJECT_ROOT, Settings
 from app.context import Mellow
 from app.db import ENGINE_OPTIONS, FIRST, sessions_of
@@ -53,7 +54,7 @@ def assembled(settings: Settings | None = None) -> Flask:
 
     Nothing is loaded and no thread is started here: `ensure_serving_started` does that in each serving process.
     """
-    settings = settings or cli.settings()
+    settings = settings or settings_of_environment()
     app = Flask("app", template_folder=PROJECT_ROOT / "templates", static_folder=PROJECT_ROOT / "static")
     app.config.update(
         SECRET_KEY=settings.secret_key,

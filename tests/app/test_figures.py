@@ -58,7 +58,7 @@ class Reader:
 
 @pytest.mark.long
 def test_pages_and_api_agree_on_every_figure(migrated_database: Path, queue_url: str) -> None:
-    in_random_studios(8, migrated_database, queue_url)
+    in_random_studios(4, migrated_database, queue_url)
 
 
 @pytest.mark.slow

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import re
-from collections.abc import Iterator
+import sys
+import textwrap
+from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -35,17 +39,31 @@ NAMES = re.compile(r"""(?:args|form|values|query)(?:\.get\(|\.getlist\(|\[)\s*["
 LEFT_OUT = {"api_training.run_events", "auth.sign_out"}
 
 
-def parameters(app: Flask, endpoint: str) -> set[str]:
-    """The names that the endpoint's module reads from a query or a form, or that its type of query has."""
-    view = app.view_functions[endpoint]
-    module = inspect.getmodule(inspect.unwrap(view))
-    if module is None or not module.__name__.startswith("app."):
-        return set()
-    found = set(NAMES.findall(inspect.getsource(module)))
-    for value in vars(module).values():
-        if isinstance(value, type) and issubclass(value, msgspec.Struct):
-            found |= {field.encode_name for field in msgspec.structs.fields(value)}
-    return found
+def parameters(app: Flask, endpoint: str) -> frozenset[str]:
+    """The names that the endpoint's view, and what it uses of our routes, reads from a query or a form."""
+    return names_read_by(inspect.unwrap(app.view_functions[endpoint]))
+
+
+@cache
+def names_read_by(view: Callable[..., Any]) -> frozenset[str]:
+    """The names that a function reads itself, or by way of functions of our routes and types that it names."""
+    found: set[str] = set()
+    seen: set[Any] = set()
+    waiting: list[Any] = [view]
+    while waiting:
+        one = waiting.pop()
+        if one in seen:
+            continue
+        seen.add(one)
+        if isinstance(one, type) and issubclass(one, msgspec.Struct):
+            found |= {field.encode_name for field in msgspec.structs.fields(one)}
+        elif one is view or getattr(one, "__module__", "").startswith("app.routes."):
+            source = textwrap.dedent(inspect.getsource(one))
+            found |= set(NAMES.findall(source))
+            around = vars(sys.modules[one.__module__])
+            words = {node.id for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Name)}
+            waiting += [inspect.unwrap(around[word]) for word in words if callable(around.get(word))]
+    return frozenset(found)
 
 
 def routes(app: Flask, method: str) -> Iterator[tuple[str, str, bool]]:

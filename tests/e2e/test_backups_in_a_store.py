@@ -23,7 +23,7 @@ from app.services.system import backups
 from models.model_errors import StoreAway
 from models.store.remote.bucket import Bucket
 from tests import factories
-from tests.app.cli.test_cli import run
+from tests.app.cli.running import run
 from tests.processes import free_port
 from tests.studio import Person, dispose, parts, rows
 

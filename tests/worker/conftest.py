@@ -40,17 +40,19 @@ def trained_here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture
 def few_texts(monkeypatch: pytest.MonkeyPatch) -> int:
-    """Evaluations measure on this many held-out texts instead of all 60, and runs learn from clicks alone.
+    """Evaluations measure on this many held-out texts, the shortest of all 60, and runs learn from clicks alone.
 
     For tests that are about something else. The scorers are the real ones, but loaded once for all of these tests; of
     the anchors the first few are used.
     """
     texts = 4
+    every = testset.heldout()
+    shortest = tuple(sorted(every.items, key=lambda item: len(item.source))[:texts])
     few = read_pairs(ANCHORS_FILE)[: 2 * ANCHORS_PER_STEP]
     monkeypatch.setattr("worker.training.clicks.anchors.read_pairs", lambda _file: few)
     monkeypatch.setattr(automatic, "load_scorers", lambda _cache: loaded_scorers())
     monkeypatch.setattr(head_pairs, "TEXTS", 0)
-    monkeypatch.setattr(testset, "heldout", functools.partial(testset.heldout, max_samples=texts))
+    monkeypatch.setattr(testset, "heldout", lambda: replace(every, items=shortest))
     return texts
 
 

@@ -14,7 +14,7 @@ from app.config import Settings
 from app.db import RunMetric
 from models.serving.hot_swap import ServingState
 from tests import factories
-from tests.app.cli.test_cli import run
+from tests.app.cli.running import run
 from tests.processes import BIN, Program, environment
 from tests.studio import dispose, parts
 

@@ -107,7 +107,7 @@ def test_a_run_learns_from_what_the_clicks_say_of_other_texts(
     assert carried.data == own.to_bytes()
 
 
-@pytest.mark.parametrize("method", ["orpo", "kto"])
+@pytest.mark.parametrize("method", ["kto", pytest.param("orpo", marks=pytest.mark.slow)])
 def test_the_other_methods_get_the_same_pairs(studio: Studio, clicks: list[int], session: Session, method: str) -> None:
     run, _ = runs.request(session, None, method, {"num_train_epochs": 1})
     jobs.train(run.id)

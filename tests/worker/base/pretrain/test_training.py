@@ -75,14 +75,14 @@ def test_steps_that_were_not_saved_are_trained_and_logged_again(data: Path, tmp_
 
 def test_batches_drawn_by_other_processes_are_the_same(data: Path, tmp_path: Path, checkpoint: Path) -> None:
     alone, helped = tmp_path / "alone", tmp_path / "helped"
-    run(data, alone, checkpoint, 12_000)
-    run(data, helped, checkpoint, 12_000, dataclasses.replace(PLAN, loaders=2))
+    run(data, alone, checkpoint, 5_000)
+    run(data, helped, checkpoint, 5_000, dataclasses.replace(PLAN, loaders=2))
 
     assert_equal_tensors(state(alone).weights, state(helped).weights)
 
 
 def test_loss_falls_and_is_logged_by_task(data: Path, tmp_path: Path, checkpoint: Path) -> None:
-    run(data, tmp_path / "work", checkpoint, 40_000)
+    run(data, tmp_path / "work", checkpoint, 20_000)
 
     measured = [line["held_out"] for line in log_lines(tmp_path / "work") if "held_out" in line]
     for task in ("corruption", "continuation"):

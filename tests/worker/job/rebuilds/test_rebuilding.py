@@ -46,7 +46,7 @@ def train(session: Session, method: str = "dpo") -> TrainingRun:
     return run
 
 
-@pytest.mark.parametrize("method", ["dpo", "kto"])
+@pytest.mark.parametrize("method", ["dpo", pytest.param("kto", marks=pytest.mark.slow)])
 def test_a_version_is_made_again_bit_by_bit_whatever_was_clicked_since(
     studio: Studio,
     session: Session,

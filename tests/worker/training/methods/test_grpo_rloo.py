@@ -131,13 +131,16 @@ def each_sharp_model(request: pytest.FixtureRequest, tiny_t5: Path, tiny_chat: P
 
 
 @pytest.mark.parametrize(
-    ("name", "use_peft"),
+    ("name", "use_peft", "each_sharp_model"),
     [
-        ("grpo", True),
-        ("rloo", False),
-        pytest.param("grpo", False, marks=pytest.mark.slow),
-        pytest.param("rloo", True, marks=pytest.mark.slow),
+        ("grpo", True, "t5"),
+        ("rloo", False, "chat"),
+        pytest.param("grpo", True, "chat", marks=pytest.mark.slow),
+        pytest.param("rloo", False, "t5", marks=pytest.mark.slow),
+        *(pytest.param("grpo", False, kind, marks=pytest.mark.slow) for kind in ("t5", "chat")),
+        *(pytest.param("rloo", True, kind, marks=pytest.mark.slow) for kind in ("t5", "chat")),
     ],
+    indirect=["each_sharp_model"],
 )
 def test_the_reward_rises(name: str, use_peft: bool, each_sharp_model: Path, tmp_path: Path) -> None:
     """On held-out samples by more than chance; and the policy has left its reference."""

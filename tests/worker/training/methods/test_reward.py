@@ -62,7 +62,20 @@ def each_model(request: pytest.FixtureRequest, tmp_path: Path, tiny_llama: Path,
     return decoders.get(request.param) or build_tiny_encoder(tmp_path / "encoder", request.param)
 
 
-@pytest.mark.parametrize("use_peft", [False, True])
+@pytest.mark.parametrize(
+    ("each_model", "use_peft"),
+    [
+        ("bert", False),
+        ("bert", True),
+        ("llama", False),
+        ("chat", True),
+        ("distilbert", True),
+        ("roberta", True),
+        *(pytest.param(kind, False, marks=pytest.mark.slow) for kind in ("distilbert", "roberta", "chat")),
+        pytest.param("llama", True, marks=pytest.mark.slow),
+    ],
+    indirect=["each_model"],
+)
 def test_an_easy_preference_is_learned(each_model: Path, use_peft: bool, tmp_path: Path) -> None:
     """Above 0.9 of the held-out pairs; and the saved model says what was measured."""
     result = run(each_model, tmp_path / "out", use_peft=use_peft, learning_rate=1e-2 if use_peft else 3e-3)

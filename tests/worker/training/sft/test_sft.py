@@ -46,8 +46,20 @@ def train(
     return train_sft(base, file, None, recipe, folder / "run", folder / "out", progress or SilentProgress(), **options)
 
 
-@pytest.mark.parametrize("use_peft", [False, True], ids=["all weights", "lora"])
-@pytest.mark.parametrize("optim", ["adafactor", "adamw_torch"])
+@pytest.mark.parametrize(
+    ("each_t5", "optim", "use_peft"),
+    [
+        ("t5", "adafactor", False),
+        ("t5", "adamw_torch", True),
+        ("t5-v1.1", "adafactor", True),
+        ("t5-v1.1", "adamw_torch", False),
+        pytest.param("t5", "adafactor", True, marks=pytest.mark.slow),
+        pytest.param("t5", "adamw_torch", False, marks=pytest.mark.slow),
+        pytest.param("t5-v1.1", "adafactor", False, marks=pytest.mark.slow),
+        pytest.param("t5-v1.1", "adamw_torch", True, marks=pytest.mark.slow),
+    ],
+    indirect=["each_t5"],
+)
 def test_pairs_become_a_model_that_finds_them_likelier(
     each_t5: Path, file: PairFile, tmp_path: Path, use_peft: bool, optim: str
 ) -> None:

@@ -117,9 +117,21 @@ def smoothing(loss_type: str) -> dict[str, float]:
 @pytest.mark.parametrize("lora", [False, True], ids=["all weights", "LoRA"])
 @pytest.mark.parametrize("loss_type", LOSS_TYPES)
 def test_every_loss_and_its_gradients_are_those_of_texts_scored_one_by_one(
-    each_t5: Path, tmp_path: Path, loss_type: str, lora: bool, monkeypatch: pytest.MonkeyPatch
+    tiny_t5: Path, tmp_path: Path, loss_type: str, lora: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    trainer = build(each_t5, tmp_path, lora=lora, loss_type=[loss_type], **smoothing(loss_type))
+    check_against_naive(build(tiny_t5, tmp_path, lora=lora, loss_type=[loss_type], **smoothing(loss_type)), monkeypatch)
+
+
+@pytest.mark.parametrize("lora", [False, True], ids=["all weights", "LoRA"])
+@pytest.mark.parametrize("loss_type", ["sigmoid", "bco_pair", "sft"])
+def test_so_they_are_with_a_gated_model_that_has_a_head_of_its_own(
+    tiny_t5_v1_1: Path, tmp_path: Path, loss_type: str, lora: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check_against_naive(build(tiny_t5_v1_1, tmp_path, lora=lora, loss_type=[loss_type]), monkeypatch)
+
+
+def check_against_naive(trainer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compare a trainer's loss and gradients with those of texts scored one by one."""
     loss, gradients = loss_and_gradients(trainer)
 
     for network in filter(None, (trainer.model, trainer.ref_model)):

@@ -188,7 +188,10 @@ def test_it_adds_to_other_losses_by_its_weight_and_leaves_the_metrics_as_they_ar
         assert metrics == pytest.approx(seen["sft"][1], rel=1e-4)
 
 
-@pytest.mark.parametrize(("precompute", "bf16"), [(True, False), (False, False), (True, True)])
+@pytest.mark.parametrize(
+    ("precompute", "bf16"),
+    [(True, True), (False, False), pytest.param(True, False, marks=pytest.mark.slow)],
+)
 def test_clicks_on_one_of_three_are_learned(tiny_t5: Path, tmp_path: Path, precompute: bool, bf16: bool) -> None:
     """The first loss is ln 3, of three equal cards; afterwards the chosen one is well ahead of both others."""
     cards = {

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.db import AuditEvent, write_transaction
 from tests import factories
-from tests.app.cli.test_cli import run
+from tests.app.cli.running import run
 from tests.studio import rows
 
 
