@@ -74,6 +74,10 @@ class Settings:
     store_address: str
     store_cache_bytes: int
     base_model: str
+    chat_model: str
+    chat_server: str
+    chat_server_key: str
+    chat_server_model: str
     temperature: float
     top_p: float
     top_k: int
@@ -111,6 +115,9 @@ class Settings:
         api_token = env.text("MELLOW_API_TOKEN", "")
         if api_token and not admin_email:
             raise ConfigError("MELLOW_API_TOKEN names no one: set ADMIN_EMAIL and ADMIN_PASSWORD with it.")
+        chat_model, chat_server = _chat_model(env.text("CHAT_MODEL", "")), _chat_server(env)
+        if chat_model and chat_server:
+            raise ConfigError("CHAT_MODEL and CHAT_SERVER both name what writes answers: set one of them.")
         store = env.text("MELLOW_STORE", str(home / "versions"))
         address = store_address("MELLOW_STORE", store)
         metrics_token = env.text("METRICS_TOKEN", "")
@@ -133,6 +140,10 @@ class Settings:
             store_address=address,
             store_cache_bytes=env.integer("MELLOW_STORE_CACHE_GB", 20, 1, 100_000) * 1024**3,
             base_model=env.text("BASE_MODEL", str(EMBEDDED_BASE_MODEL)),
+            chat_model=chat_model,
+            chat_server=chat_server,
+            chat_server_key=env.text("CHAT_SERVER_KEY", ""),
+            chat_server_model=env.text("CHAT_SERVER_MODEL", ""),
             temperature=env.decimal("SAMPLING_TEMPERATURE", 0.9, 0.01, 5.0),
             top_p=env.decimal("SAMPLING_TOP_P", 0.95, 0.01, 1.0),
             top_k=env.integer("SAMPLING_TOP_K", 0, 0, 1_000_000),
@@ -160,6 +171,11 @@ class Settings:
         return self.home / "setup-token"
 
     @property
+    def chat_socket(self) -> Path:
+        """Return the Unix socket of the generation process of CHAT_MODEL."""
+        return _socket(self.home / "chat.sock", self.home)
+
+    @property
     def own_queue(self) -> bool:
         """Return whether the queue is the embedded one, which no other studio can use."""
         return self.redis_url == _embedded_url(self.home)
@@ -179,6 +195,10 @@ SETTING_NAMES = (
     "MELLOW_STORE",
     "MELLOW_STORE_CACHE_GB",
     "BASE_MODEL",
+    "CHAT_MODEL",
+    "CHAT_SERVER",
+    "CHAT_SERVER_KEY",
+    "CHAT_SERVER_MODEL",
     "SAMPLING_TEMPERATURE",
     "SAMPLING_TOP_P",
     "SAMPLING_TOP_K",
@@ -242,11 +262,44 @@ def _embedded_url(home: Path) -> str:
 
 def embedded_socket(home: Path) -> Path:
     """Return the Unix socket of the embedded queue: under `home`, or in a private folder if that path is too long."""
-    socket = home / "queue" / "valkey.sock"
-    if len(str(socket)) <= _LONGEST_SOCKET_PATH:
-        return socket
+    return _socket(home / "queue" / "valkey.sock", home)
+
+
+def _socket(path: Path, home: Path) -> Path:
+    """Return the path of a socket of a home, or one of the same name in a private folder if that path is too long."""
+    if len(str(path)) <= _LONGEST_SOCKET_PATH:
+        return path
     digest = hashlib.sha256(str(home).encode()).hexdigest()[:16]
-    return Path(tempfile.gettempdir()) / f"mellow-{os.getuid()}-{digest}" / "valkey.sock"
+    return Path(tempfile.gettempdir()) / f"mellow-{os.getuid()}-{digest}" / path.name
+
+
+def _chat_model(named: str) -> str:
+    """Return the folder of the chat model, empty for none; raises ConfigError if it holds no model."""
+    if not named:
+        return ""
+    folder = Path(named).expanduser().resolve()
+    if not (folder / "config.json").is_file():
+        raise ConfigError(f"CHAT_MODEL names {folder}, which is no folder of a model: it has no config.json.")
+    return str(folder)
+
+
+def _chat_server(env: _Reader) -> str:
+    """Return the base address of a server of the OpenAI protocol, empty for none; raises ConfigError.
+
+    The sentences quote neither address nor key.
+    """
+    base = env.text("CHAT_SERVER", "")
+    if not base:
+        return ""
+    address = urlsplit(base)
+    if address.scheme not in ("http", "https") or not address.hostname or "@" in address.netloc or address.query:
+        raise ConfigError("CHAT_SERVER must be a base address such as https://api.example.org/v1, without credentials.")
+    local = address.hostname in ("localhost", "127.0.0.1", "::1")
+    if address.scheme == "http" and env.text("CHAT_SERVER_KEY", "") and not local:
+        raise ConfigError("CHAT_SERVER must begin with https://, or CHAT_SERVER_KEY could be read on its way.")
+    if not env.text("CHAT_SERVER_MODEL", ""):
+        raise ConfigError("CHAT_SERVER needs CHAT_SERVER_MODEL, the name of the model to ask for.")
+    return base.rstrip("/")
 
 
 class _Reader:

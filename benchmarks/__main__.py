@@ -17,6 +17,7 @@ from benchmarks.support.harness import ROOT
 
 PROGRAMS = (
     "three_candidates",
+    "chat.three_answers",
     "load.many_annotators",
     "next_screen",
     "dpo_steps",

@@ -9,6 +9,9 @@ ModelError
 ├── LoadError             a version cannot be loaded for serving
 ├── InputTooLong          the text has more tokens than the model is given
 ├── NoLongerWanted        nobody waits for the rewrites any more
+├── AnswersRefused        a chat model cannot be asked for these answers: a conversation or a number does not fit
+├── WriterBusy            a writer of answers has too much to do, and says when to ask again
+├── WriterAway            a writer of answers does not answer, or broke off
 ├── RecipeError           a setting of a recipe cannot be used
 ├── DataFileError         a file of training data cannot be read or written
 │   └── PairFileError     a file of sentence pairs cannot be read
@@ -52,6 +55,22 @@ class InputTooLong(ModelError):
 
 class NoLongerWanted(ModelError):
     """Whoever asked for rewrites has gone, or has said that they are not wanted."""
+
+
+class AnswersRefused(ModelError):
+    """A chat model cannot be asked for these answers: its conversation or one of its numbers does not fit."""
+
+
+class WriterBusy(ModelError):
+    """A writer of answers has too much to do; `retry_after` is the seconds after which to ask again."""
+
+    def __init__(self, sentence: str, retry_after: float) -> None:
+        super().__init__(sentence)
+        self.retry_after = retry_after
+
+
+class WriterAway(ModelError):
+    """A writer of answers does not answer, or broke off in the middle; it may work later."""
 
 
 class RecipeError(ModelError):

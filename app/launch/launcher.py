@@ -1,8 +1,8 @@
 """`python -m app.launch.launcher`: start all of Mellow in one terminal, and stop it with one Ctrl-C.
 
 It runs the checks, then the embedded queue if no REDIS_URL is given, then the Procfile's release command to completion,
-then web and worker side by side. What ends by itself is started again (`app.launch.supervisor`). Exit codes: 0 a
-requested stop, 1 something failed, 2 a setting cannot be used.
+then web, worker and, with CHAT_MODEL, the generation process side by side. What ends by itself is started again
+(`app.launch.supervisor`). Exit codes: 0 a requested stop, 1 something failed, 2 a setting cannot be used.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ def _run(
             return
         programs.clear("release")
         starts: dict[str, Callable[[], None]] = {
-            name: partial(programs.start, name, commands[name]) for name in ("web", "worker")
+            name: partial(programs.start, name, commands[name]) for name in _parts(settings, commands)
         }
         clears: dict[str, Callable[[], None]] = {name: partial(programs.clear, name) for name in starts}
         for start in starts.values():
@@ -103,6 +103,15 @@ def _run(
         supervisor = Supervisor(starts, settings.home, lambda pause, name: _later(events, pause, name))
         threading.Thread(target=_watch_readiness, args=(settings, path, events), daemon=True).start()
         _serve(settings, path, events, supervisor, clears, when_ready)
+
+
+def _parts(settings: Settings, commands: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the programs that are kept running; raises LaunchError if the one of the chat model has no command."""
+    if not settings.chat_model:
+        return ("web", "worker")
+    if "chat" not in commands:
+        raise LaunchError("The Procfile has no line that begins with chat:, which CHAT_MODEL needs.")
+    return ("web", "worker", "chat")
 
 
 def _later(events: Events, pause: float, name: str) -> None:
@@ -253,6 +262,7 @@ def _program_environ(settings: Settings, environ: Mapping[str, str]) -> dict[str
         "MELLOW_STORE": settings.store_address or str(settings.store),
         "HOST": settings.host,
         "PORT": str(settings.port),
+        "CHAT_MODEL": settings.chat_model,
         "DATABASE_URL": settings.database_url,
         "REDIS_URL": settings.redis_url,
         # The Procfile's commands are those installed beside this Python.

@@ -51,6 +51,22 @@ def settings(home: Path, **environ: str) -> Settings:
             {"QUEUE_PREFIX": "Two words"},
             "QUEUE_PREFIX must be at most 30 small letters, digits and hyphens, such as research.",
         ),
+        (
+            {"CHAT_SERVER": "https://key@example.org", "CHAT_SERVER_MODEL": "m"},
+            "CHAT_SERVER must be a base address such as https://api.example.org/v1, without credentials.",
+        ),
+        (
+            {"CHAT_SERVER": "http://example.org/v1", "CHAT_SERVER_MODEL": "m", "CHAT_SERVER_KEY": "secret"},
+            "CHAT_SERVER must begin with https://, or CHAT_SERVER_KEY could be read on its way.",
+        ),
+        (
+            {"CHAT_SERVER": "http://localhost:1/v1"},
+            "CHAT_SERVER needs CHAT_SERVER_MODEL, the name of the model to ask for.",
+        ),
+        (
+            {"CHAT_MODEL": "/nowhere"},
+            "CHAT_MODEL names /nowhere, which is no folder of a model: it has no config.json.",
+        ),
         ({"WORKER_SHARE": "0"}, "WORKER_SHARE must be between 1 and 100, not 0."),
         (
             {"ADMIN_EMAIL": "a@example.org"},

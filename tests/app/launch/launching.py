@@ -55,13 +55,13 @@ def free_port() -> int:
 
 
 def write_procfile(
-    folder: Path, release: str = "true", web: str = "python web.py", worker: str = "exec sleep 600"
+    folder: Path, release: str = "true", web: str = "python web.py", worker: str = "exec sleep 600", chat: str = ""
 ) -> Path:
-    """A Procfile in `folder`, beside a web and a worker that it may name."""
+    """A Procfile in `folder`, beside a web and a worker that it may name, with a chat line if one is given."""
     (folder / "web.py").write_text(WEB)
     (folder / "worker.py").write_text(WORKER)
     procfile = folder / "Procfile"
-    procfile.write_text(f"release: {release}\nweb: {web}\nworker: {worker}\n")
+    procfile.write_text(f"release: {release}\nweb: {web}\nworker: {worker}\n" + (f"chat: {chat}\n" if chat else ""))
     return procfile
 
 

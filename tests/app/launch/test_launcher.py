@@ -154,6 +154,28 @@ def test_a_worker_that_is_killed_is_started_again_without_what_it_left(tmp_path:
     assert not (tmp_path / "home" / "parts.json").exists()
 
 
+def test_the_process_of_a_chat_model_is_kept_running_if_there_is_one(tmp_path: Path) -> None:
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "config.json").write_text("{}")
+    procfile = write_procfile(tmp_path, chat="exec sleep 601")
+    with Launcher(procfile, {"CHAT_MODEL": str(tmp_path / "model")}) as launcher:
+        launcher.wait_for("ready")
+        next(process for process in launcher.tree() if "601" in process.cmdline()).kill()
+        launcher.wait_for("chat was ended by SIGKILL. It is started again in 0.5 s.")
+        wait_for(lambda: parts(tmp_path)["chat"] == Part("running", 1, "chat was ended by SIGKILL."))
+        assert parts(tmp_path)["web"] == parts(tmp_path)["worker"] == Part()
+        tree = launcher.tree()
+        launcher.process.terminate()
+        assert launcher.finish() == (0, "")
+    assert still_alive(tree) == []
+
+
+def test_without_a_chat_model_its_process_is_not_started(tmp_path: Path) -> None:
+    with Launcher(write_procfile(tmp_path, chat="exec sleep 601"), {}) as launcher:
+        launcher.wait_for("ready")
+        assert "chat" not in parts(tmp_path)
+
+
 def test_a_web_whose_master_is_killed_answers_again(tmp_path: Path) -> None:
     with Launcher(write_procfile(tmp_path, web="exec python web.py"), {}) as launcher:
         launcher.wait_for("ready")

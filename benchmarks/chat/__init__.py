@@ -1,0 +1,1 @@
+"""What answers of a chat model take."""

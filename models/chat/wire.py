@@ -1,0 +1,109 @@
+"""What goes over the socket of the generation process: one JSON object a line, both ways.
+
+A client sends one line, `{"ask": "answers", …}`, `{"ask": "health"}` or `{"ask": "swap", …}`, and gets lines until the
+last, which is `written`, `health`, `swapped` or `error`. It cancels by closing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from typing import Any
+
+from models.chat.conversation import read_messages
+from models.chat.writing import Again, Answer, AnswerRequest, Event, Piece, Written
+from models.model_errors import AnswersRefused, LoadError, ModelError, StoreError, WriterAway, WriterBusy
+
+LONGEST_LINE = 4 * 1024 * 1024
+
+_EVENTS: Mapping[str, type[Piece | Again | Answer | Written]] = {
+    "piece": Piece,
+    "again": Again,
+    "answer": Answer,
+    "written": Written,
+}
+_NAMES = {kind: name for name, kind in _EVENTS.items()}
+_NUMBERS: Mapping[str, tuple[type, ...]] = {
+    "count": (int,),
+    "max_tokens": (int,),
+    "temperature": (int, float),
+    "top_p": (int, float),
+    "top_k": (int,),
+    "seed": (int, type(None)),
+}
+
+
+def line(said: Mapping[str, Any]) -> bytes:
+    """Return one line."""
+    return json.dumps(said, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+
+
+def parsed(raw: bytes) -> dict[str, Any]:
+    """Return what a line says; raises AnswersRefused."""
+    try:
+        said = json.loads(raw)
+    except (ValueError, RecursionError):
+        raise AnswersRefused("A line of the socket must be JSON.") from None
+    if not isinstance(said, dict):
+        raise AnswersRefused("A line of the socket must be a JSON object.")
+    return said
+
+
+def request_line(request: AnswerRequest) -> bytes:
+    """Return the line that asks for answers."""
+    return line({"ask": "answers", **asdict(request)})
+
+
+def read_request(said: Mapping[str, Any]) -> AnswerRequest:
+    """Return the request of a line; raises AnswersRefused."""
+    numbers = {name: said[name] for name in _NUMBERS if name in said}
+    for name, value in numbers.items():
+        if not isinstance(value, _NUMBERS[name]) or isinstance(value, bool):
+            raise AnswersRefused(f"{name} must be a number, not {value!r:.40}.")
+    request = AnswerRequest(read_messages(said.get("messages")), **numbers)
+    request.check()
+    return request
+
+
+def event_line(event: Event) -> bytes:
+    """Return the line of an event."""
+    return line({"event": _NAMES[type(event)], **asdict(event)})
+
+
+def read_event(said: Mapping[str, Any]) -> Event:
+    """Return the event of a line, or raise the error that it tells; raises WriterAway for what is no event."""
+    if said.get("event") == "error":
+        raise error_of(said)
+    kind = _EVENTS.get(str(said.get("event")))
+    if kind is None:
+        raise WriterAway("The generation process said something that is not understood.")
+    return kind(**{one.name: said[one.name] for one in fields(kind)})
+
+
+def error_line(error: ModelError) -> bytes:
+    """Return the last line of a request that failed."""
+    kind = next((name for name, one in _ERRORS.items() if isinstance(error, one)), "away")
+    said: dict[str, Any] = {"event": "error", "kind": kind, "sentence": str(error)}
+    if isinstance(error, WriterBusy):
+        said["retry_after"] = error.retry_after
+    return line(said)
+
+
+def error_of(said: Mapping[str, Any]) -> ModelError:
+    """Return the error that a line tells."""
+    sentence = str(said.get("sentence", ""))
+    if said.get("kind") == "busy":
+        return WriterBusy(sentence, float(said["retry_after"]))
+    kind: type[ModelError] = {"refused": AnswersRefused, "load": LoadError, "store": StoreError}.get(
+        str(said.get("kind")), WriterAway
+    )
+    return kind(sentence)
+
+
+_ERRORS: Mapping[str, type[ModelError]] = {
+    "refused": AnswersRefused,
+    "busy": WriterBusy,
+    "load": LoadError,
+    "store": StoreError,
+}
