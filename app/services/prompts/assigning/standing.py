@@ -11,7 +11,7 @@ from datetime import UTC, date
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, and_, exists, select
+from sqlalchemy import ColumnElement, and_, exists, select, true
 from sqlalchemy.orm import Session
 
 from app.db import (
@@ -98,7 +98,7 @@ def judged_by(user_id: Any) -> ColumnElement[bool]:
 def may_judge(session: Session) -> ColumnElement[bool]:
     """Tell whether a User may sign in, and is in the session's project."""
     project = project_of(session)
-    return User.active if project is None else and_(User.active, is_member(project))
+    return and_(User.active, true() if project is None else is_member(project))
 
 
 def wanting(session: Session) -> ColumnElement[bool]:
