@@ -40,7 +40,8 @@ def test_a_process_that_answers_is_alive_whatever_else_is_missing(cut_off: Flask
 
 def test_with_database_queue_and_model_a_process_is_ready(app: Flask, version_1: int) -> None:
     checks = {"database": "ok", "queue": "ok", "model": "ok", "disk": "ok", "store": "ok", "runs": "ok"}
-    assert ready(app) == (200, {"status": "ready", "checks": checks, "version": 1, "wanted": 1})
+    serving = {"version": 1, "wanted": 1, "projects": ["first"]}
+    assert ready(app) == (200, {"status": "ready", "checks": checks, **serving})
 
 
 def test_without_a_version_it_is_not_ready_and_says_so(app: Flask) -> None:
@@ -52,7 +53,8 @@ def test_without_a_version_it_is_not_ready_and_says_so(app: Flask) -> None:
         "store": "ok",
         "runs": "ok",
     }
-    assert ready(app) == (503, {"status": "not ready", "checks": checks, "version": None, "wanted": None})
+    serving = {"version": None, "wanted": None, "projects": []}
+    assert ready(app) == (503, {"status": "not ready", "checks": checks, **serving})
 
 
 def test_with_a_damaged_version_it_is_not_ready_and_names_no_file(
@@ -90,7 +92,8 @@ def test_while_the_queue_is_away_it_is_not_ready_but_goes_on_serving(
         "store": "ok",
         "runs": "ok",
     }
-    assert ready(cut_off) == (503, {"status": "not ready", "checks": checks, "version": 1, "wanted": 1})
+    serving = {"version": 1, "wanted": 1, "projects": ["first"]}
+    assert ready(cut_off) == (503, {"status": "not ready", "checks": checks, **serving})
     person = Person(cut_off, annotator.id, annotator.email, annotator.token)
     assert person.post("/generations", {"text": "you are stupid"}).status_code == 201
 

@@ -88,6 +88,7 @@ def test_a_backup_holds_the_database_and_the_list_of_versions(
         listed = json.loads(archive.read("backup.json"))
         archive.extract("mellow.db", tmp_path)
     assert (listed["serving"], listed["revision"]) == (1, revision(settings))
+    assert listed["projects"] == {"first": 1}
     assert listed["versions"] == [{"number": 1, "location": "/nowhere/000001", "sha256": f"{1:064x}"}]
     assert emails(tmp_path / "mellow.db") == [user.email]
     (event,) = rows(session, AuditEvent)
