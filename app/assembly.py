@@ -30,7 +30,7 @@ from app.routes.training.events import STREAMS
 from app.runtime import announcements
 from app.runtime.background import Background
 from app.runtime.draws import Draws
-from app.runtime.projects_in_memory import ProjectInMemory, ProjectsInMemory
+from app.runtime.projects.in_memory import ProjectInMemory, ProjectsInMemory
 from app.runtime.queue import JobQueue
 from app.runtime.throttle import SignInThrottle
 from app.runtime.trial import Trial

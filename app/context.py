@@ -19,12 +19,12 @@ from app.extensions import db
 from app.launch.parts import Part, read_parts
 from app.runtime.background import Background
 from app.runtime.draws import Draws
-from app.runtime.projects_in_memory import ProjectInMemory, ProjectsInMemory
+from app.runtime.projects.in_memory import ProjectInMemory, ProjectsInMemory
 from app.runtime.queue import JobQueue
 from app.runtime.throttle import SignInThrottle
 from app.runtime.trial import Trial
 from app.services.desk.drawing import Beside
-from app.services.training.reward.heads import Chooser
+from app.services.training.reward.heads import Chooser, Heads
 from app.services.versions import live_comparison
 from app.words import gettext
 from models.model_errors import ModelError
@@ -68,6 +68,11 @@ class Mellow:
         return self.here.serving
 
     @property
+    def heads(self) -> Heads:
+        """Return the reward heads of the request's project."""
+        return self.here.heads
+
+    @property
     def companion(self) -> Companion:
         """Return what holds the other version of the live comparison of the request's project."""
         return self.here.companion
@@ -100,7 +105,7 @@ class Mellow:
         A head that cannot be read is logged, and the choice is then made by quality alone.
         """
         try:
-            return self.here.heads.chooser(session, generator.version, generator.features)
+            return self.heads.chooser(session, generator.version, generator.features)
         except ModelError as error:
             log.warning("What is shown is chosen without what the clicks say: %s", error)
             return None

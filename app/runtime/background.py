@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from app.db import within
 from app.launch.parts import Part
 from app.runtime import announcements, memory
-from app.runtime.projects_in_memory import ProjectInMemory, ProjectsInMemory
+from app.runtime.projects.in_memory import ProjectInMemory, ProjectsInMemory
 from app.runtime.queue import JobQueue
 from app.runtime.rescue import Rescue
 from app.runtime.self_retraining import SelfRetraining

@@ -116,7 +116,9 @@ def _limit(state: ORMExecuteState) -> None:
 @cache
 def _limited_to(project: int) -> LoaderCriteriaOption:
     """Return the option that limits a statement, made once for each project: making it takes longer than using it."""
-    return with_loader_criteria(Owned, lambda table: table.project_id == project, include_aliases=True)
+    return with_loader_criteria(
+        Owned, lambda table: table.project_id == project, include_aliases=True, propagate_to_loaders=False
+    )
 
 
 @event.listens_for(Session, "before_attach")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from app.db import (
     AuditEvent,
     DeletedJudgment,
+    ForgettingKind,
     Generation,
     Judgment,
     Prompt,
@@ -23,6 +24,7 @@ from app.db import (
     RunStatus,
     StudioSetting,
     User,
+    Verdict,
     WebhookDelivery,
     everything,
     now,
@@ -48,7 +50,7 @@ from app.services.training.by_itself import rule
 from app.services.training.rebuilds import forgetting_runs
 from app.services.training.reward import forecasts, judged
 from app.services.versions import forgetting, learned, live_comparison, timeline, versions
-from app.services.versions.forgetting import ForgettingKind, Forgotten
+from app.services.versions.forgetting import Forgotten
 from models.reward.features import SIZE
 from tests import factories
 from tests.studio import Person, parts, rows
@@ -217,9 +219,9 @@ def test_nothing_of_another_project_is_reached_by_its_number(two: Two, admin: Pe
     people = [factories.user(two.first).id]
     fill(two.second, admin.id, people, 11)
     screen, judgment = rows(two.second, Generation)[0], rows(two.second, Judgment)[0]
-    card = screen.candidates[0].id
-    refused = [
-        lambda: judgments.judge(two.first, people[0], JudgmentRequest(screen.id, "chosen", card).normalized(1000)),
+    chosen = JudgmentRequest(screen.id, Verdict.CHOSEN, screen.candidates[0].id).normalized(1000)
+    refused: list[Callable[[], object]] = [
+        lambda: judgments.judge(two.first, people[0], chosen),
         lambda: judgments.undo(two.first, people[0], judgment.id),
         lambda: versions.promote(two.first, 11, admin.id),
         lambda: versions.set_note(two.first, admin.id, 11, "mine"),

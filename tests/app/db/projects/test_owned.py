@@ -27,7 +27,7 @@ from app.db import (
 from tests import factories
 from tests.studio import rows
 
-QUERIES: dict[str, Callable[[], Select[tuple[int]]]] = {
+QUERIES: dict[str, Callable[[], Select[int]]] = {
     "count": lambda: select(func.count()).select_from(Prompt),
     "count in a condition": lambda: select(func.count()).where(Prompt.source == "test"),
     "subquery": lambda: select(func.count()).where(User.id.in_(select(Generation.user_id))),
@@ -46,7 +46,7 @@ OF_PEOPLE = (QUERIES["subquery"], QUERIES["exists"])
 
 @pytest.mark.parametrize("query", QUERIES.values(), ids=QUERIES)
 def test_a_query_of_any_shape_finds_the_rows_of_the_sessions_project(
-    session: Session, query: Callable[[], Select[tuple[int]]]
+    session: Session, query: Callable[[], Select[int]]
 ) -> None:
     other = factories.project(session).id
     person = factories.user(session).id

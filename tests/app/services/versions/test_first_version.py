@@ -6,11 +6,11 @@ import pytest
 from flask import Flask
 from sqlalchemy.orm import Session
 
-from app.db import FIRST, AuditEvent, Version, sessions_of, write_transaction
+from app.db import FIRST, AuditEvent, ForgettingKind, RunStatus, Version, sessions_of, write_transaction
 from app.domain_errors import Conflict, NotFound
 from app.services.versions import forgetting, learned, versions
 from app.services.versions.first_version import publish_first
-from app.services.versions.forgetting import ForgettingKind, Forgotten
+from app.services.versions.forgetting import Forgotten
 from models.store.store import CheckpointStore
 from tests import factories
 from tests.studio import Person, add_version, parts, rows
@@ -77,7 +77,7 @@ def test_what_the_original_learned_from_the_copy_has_learned_from(
     add_version(app, session, published, 2)
     person = factories.user(session).id
     judgment = factories.judgment(session, factories.generation(session, person))
-    run = factories.run(session, status="succeeded", judgments=learned.pack([judgment.id]))
+    run = factories.run(session, RunStatus.SUCCEEDED, judgments=learned.pack([judgment.id]))
     with write_transaction(session):
         versions.get(session, 2).run_id = run.id
     project = factories.project(session).id

@@ -6,7 +6,7 @@ import pytest
 from flask import Flask
 from sqlalchemy.orm import Session
 
-from app import ensure_serving_started
+from app.assembly import ensure_serving_started
 from app.context import mellow
 from app.db import FIRST, RewardHead, enter, sessions_of
 from app.domain_errors import NotReady
