@@ -22,7 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 from sqlalchemy.types import TypeEngine
 
-from app.db import Base, Generation, Role, write_transaction
+from app.db import Base, Generation, Judgment, Role, write_transaction
 from app.db.base import UTCDateTime
 from app.services.people import accounts, api_tokens, invitations, password_resets
 from app.services.people.authentication import recovery_codes, second_factor
@@ -44,6 +44,7 @@ _VALUES: dict[type[TypeEngine[Any]], Any] = {
 }
 _CHECKED: dict[str, dict[str, Any]] = {
     "forgettings": {"kind": "deleted", "number": None},
+    "reviews": {"state": "open"},
     "training_runs": {"status": "failed", "wish": None},
     "webhook_deliveries": {"status": "failed"},
 }
@@ -66,6 +67,7 @@ def fill(session: Session) -> None:
         )
     factories.preferred(session, admin, factories.comparison(session), 2)
     _replace_a_screen(session, admin)
+    _decide(session)
     gone = factories.prompt(session, "the newest, deleted")
     factories.judgment(session, factories.generation(session, admin, prompt=gone))
     deletion.delete_prompt(session, admin, gone.id, gone.id)
@@ -81,6 +83,13 @@ def _replace_a_screen(session: Session, person: int) -> None:
     older, newer = (factories.generation(session, person, prompt=asked) for _ in range(2))
     with write_transaction(session):
         session.get_one(Generation, older.id).superseded_by = newer.id
+
+
+def _decide(session: Session) -> None:
+    """Let the first judgment name the latest one as the decision that counts instead."""
+    first, *_, latest = session.scalars(select(Judgment).order_by(Judgment.id))
+    with write_transaction(session):
+        session.get_one(Judgment, first.id).decided_by = latest.id
 
 
 def _row(connection: Connection, table: Table) -> dict[str, Any]:

@@ -54,4 +54,5 @@ def test_a_row_is_called_by_its_key() -> None:
 
 def test_what_refers_to_its_own_table_is_known() -> None:
     assert REFERS_TO_ITSELF["generations"] == ("superseded_by",)
+    assert REFERS_TO_ITSELF["judgments"] == ("decided_by",)
     assert REFERS_TO_ITSELF["versions"] == ("parent_number",)
