@@ -31,6 +31,11 @@ from tests.studio import dispose
 pytestmark = pytest.mark.long
 
 TABLES = {
+    "assigned_prompts",
+    "assignees",
+    "assignments",
+    "group_members",
+    "people_groups",
     "aliases",
     "api_tokens",
     "audit_events",

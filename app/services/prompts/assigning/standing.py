@@ -81,13 +81,14 @@ def not_kept_from(session: Session, user_id: int) -> tuple[ColumnElement[bool], 
 
 def judged_by(user_id: Any) -> ColumnElement[bool]:
     """Tell whether the judgment of a person, or their skip, stands on the prompt of an AssignedPrompt."""
+    # Found by the prompt: by the index of the people, SQLite would walk all their judgments for each prompt.
     return exists(
         select(Judgment.id)
         .join(Generation, Judgment.generation_id == Generation.id)
         .where(
             Generation.prompt_id == AssignedPrompt.prompt_id,
             ~Generation.gold,
-            Judgment.user_id == user_id,
+            Judgment.user_id + 0 == user_id,
             Judgment.annotator.is_(None),
             Judgment.undone_at.is_(None),
         )

@@ -51,11 +51,12 @@ def test_selected_prompts_are_assigned_seen_and_withdrawn_on_the_pages(
     assert all(word in listed for word in ("Ada", "please", "running", "2 prompts are assigned."))
     assert (next_id(session, ada), next_id(session, admin)) == (prompts[1].id, prompts[0].id)
     assert "2 prompts are left" in ada.browser().get("/work").text
-    number = rows(session, AuditEvent)[-1].subject.split()[1]
+    number = next(one.subject for one in rows(session, AuditEvent) if one.action == "prompts.assigned").split()[1]
     browser.submit(f"/admin/assignments/{number}/withdraw", {}, "/admin/assignments")
     assert "Nothing is assigned." in browser.get("/admin/assignments").text
     assert "withdrawn" in browser.get("/admin/assignments?ended=yes").text
-    assert [one.action for one in rows(session, AuditEvent)][-2:] == ["prompts.assigned", "assignment.withdrawn"]
+    noted = [one.action for one in rows(session, AuditEvent) if "assign" in one.action]
+    assert noted == ["prompts.assigned", "assignment.withdrawn"]
 
 
 def test_a_wrong_form_says_why_and_keeps_what_was_typed(admin: Person, ada: Person, prompts: list[Prompt]) -> None:
@@ -123,7 +124,7 @@ def test_groups_over_the_api(admin: Person, ada: Person) -> None:
     made = body(admin.post("/groups", {"name": " Team ", "members": [ada.id]}))
     assert made == {"id": made["id"], "name": "Team", "members": [ada.id]}
     assert body(admin.call("PATCH", f"/groups/{made['id']}", json={"members": []}), 200)["members"] == []
-    assert body(admin.call("GET", "/groups"), 200) == [{**made, "members": []}]
+    assert admin.call("GET", "/groups").json == [{**made, "members": []}]
     assert problem(admin.post("/groups", {"name": "Team"})) == (409, "There is a group of that name already.")
     assert problem(admin.post("/groups", {"name": "Other", "members": [99]})) == (422, "There is no user 99.")
     assert admin.call("DELETE", f"/groups/{made['id']}").status_code == 204
@@ -140,7 +141,7 @@ def test_a_person_who_is_deleted_leaves_their_prompts_to_everybody(
     admin.post("/assignments", {"group": team, "prompts": [shared]})
     deletion.delete_person(session, admin.id, ada.id, ada.email, keep_judgments=True)
     assert (next_id(session, admin), next_id(session, other)) == (alone, shared)
-    assert body(admin.call("GET", "/groups"), 200)[0]["members"] == [other.id]
+    assert [one["members"] for one in admin.call("GET", "/groups").json or []] == [[other.id]]
     (ended,) = listing.page(session, AssignmentsQuery(ended="yes")).rows
     assert (ended.state, ended.name.startswith("Person ")) == ("withdrawn", True)
 
