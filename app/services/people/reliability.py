@@ -122,7 +122,8 @@ def latest(session: Session) -> Mapping[str, Reliability]:
 def names(session: Session, judges: Iterable[str]) -> dict[str, str]:
     """Return what each of those who judged is called, by the text of JUDGE; an unknown user has no name."""
     asked = list(judges)
-    ids = [int(judge) for judge in asked if judge.isascii() and judge.isdigit() and int(judge) <= LARGEST_ID]
+    short = [judge for judge in asked if len(judge) <= len(str(LARGEST_ID))]  # Python reads no number of 5,000 digits
+    ids = [int(judge) for judge in short if judge.isascii() and judge.isdigit() and int(judge) <= LARGEST_ID]
     users = {str(user.id): user.name or user.email for user in session.scalars(select(User).where(User.id.in_(ids)))}
     imported = {
         judge: gettext("%(name)s, imported", name=judge.removeprefix(IMPORTED))
