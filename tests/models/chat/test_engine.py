@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -88,7 +89,9 @@ def test_the_log_probability_is_that_of_the_model_at_temperature_1(
 
 def test_equal_answers_are_drawn_again_a_bounded_number_of_times(engine: ChatEngine) -> None:
     told = written(engine, replace(REQUEST, temperature=0.01, top_k=2))
-    assert [event.answer for event in told if isinstance(event, Again)] == [1, 2] * (ROUNDS - 1)
+    again = Counter(event.answer for event in told if isinstance(event, Again))
+    assert set(again) >= {1, 2}
+    assert set(again.values()) == {ROUNDS - 1}
     assert len({one.text for one in answers(told)}) == 1
 
 
