@@ -64,7 +64,7 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index("ix__reviews__list", "reviews", ["state", "project_id", "disagreement", "id"])
-    op.create_index("ix__reviews__source", "reviews", ["source", "state", "disagreement", "id"])
+    op.create_index("ix__reviews__source", "reviews", ["source", "state", "project_id", "disagreement", "id"])
     op.create_index(op.f("ix__reviews__generation_id"), "reviews", ["generation_id"])
     op.create_index(op.f("ix__reviews__decision_id"), "reviews", ["decision_id"])
 

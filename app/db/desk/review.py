@@ -31,9 +31,9 @@ class Review(Owned, Base):
     __table_args__ = (
         CheckConstraint("state IN ('open', 'sent_back', 'decided', 'stale')", name="state"),
         UniqueConstraint("prompt_id", "texts_sha256"),
-        # The order of the list, of everything and of one source.
+        # The order of a project's list, of everything and of one source.
         Index("ix__reviews__list", "state", "project_id", "disagreement", "id"),
-        Index("ix__reviews__source", "source", "state", "disagreement", "id"),
+        Index("ix__reviews__source", "source", "state", "project_id", "disagreement", "id"),
         {"sqlite_autoincrement": True},
     )
 

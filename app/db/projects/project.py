@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import String
+from sqlalchemy import String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db.base import Base, PrimaryKey, now
@@ -25,6 +25,6 @@ class Project(Base):
     id: Mapped[PrimaryKey]
     slug: Mapped[str] = mapped_column(String(40), unique=True)
     name: Mapped[str] = mapped_column(String(100))
-    instruction: Mapped[str] = mapped_column(String(LONGEST_INSTRUCTION), default="", server_default="")
+    instruction: Mapped[str] = mapped_column(String(LONGEST_INSTRUCTION), default="", server_default=text("''"))
     created_at: Mapped[datetime] = mapped_column(default=now)
     archived_at: Mapped[datetime | None]

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, String, and_, exists, or_
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, aliased, mapped_column
 
 from app.db.base import Base, now
 from app.db.people.user import Role, User
@@ -43,7 +43,8 @@ class ProjectMember(Base):
 
 def is_member(project_id: int) -> ColumnElement[bool]:
     """Tell whether a User is in a project, admins of the studio included."""
-    row = and_(ProjectMember.user_id == User.id, ProjectMember.project_id == project_id)
-    there = exists().where(row, ProjectMember.role != ProjectRole.NONE)
+    member = aliased(ProjectMember)  # the statement may join the table itself
+    row = and_(member.user_id == User.id, member.project_id == project_id)
+    there = exists().where(row, member.role != ProjectRole.NONE)
     without = (~exists().where(row),) if project_id == FIRST else ()
     return or_(User.role == Role.ADMIN, there, *without)

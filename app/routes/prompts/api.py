@@ -10,7 +10,15 @@ from flask.typing import ResponseReturnValue
 
 from app.access import user_id
 from app.api.operations import JSON, gives, operation, sent_body
-from app.api.prompts import Changed, ConfirmPromptQuery, DeletedPrompt, ImportReport, Prompt, PromptLine, PromptPage
+from app.api.prompts.prompts import (
+    Changed,
+    ConfirmPromptQuery,
+    DeletedPrompt,
+    ImportReport,
+    Prompt,
+    PromptLine,
+    PromptPage,
+)
 from app.context import mellow
 from app.extensions import db
 from app.routes.prompts.actions import delete

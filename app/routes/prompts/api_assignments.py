@@ -9,7 +9,8 @@ from flask.typing import ResponseReturnValue
 from msgspec import UNSET
 
 from app.access import user_id
-from app.api.assignments import (
+from app.api.operations import gives, operation
+from app.api.prompts.assignments import (
     Assigned,
     Assignment,
     AssignmentPage,
@@ -18,7 +19,6 @@ from app.api.assignments import (
     GroupChange,
     GroupRequest,
 )
-from app.api.operations import gives, operation
 from app.extensions import db
 from app.services.prompts.assigning import assignments, groups, listing
 from app.services.prompts.assigning.listing import AssignmentsQuery, Row

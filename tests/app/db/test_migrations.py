@@ -228,39 +228,38 @@ def test_all_that_a_studio_has_becomes_its_first_project_and_nothing_is_lost(emp
             text("INSERT INTO aliases (name, version_number, moves, moved_at) VALUES ('serving', 1, 1, '2026-01-01')")
         )
         connection.execute(text("INSERT INTO deleted_judgments (id, deleted_at) VALUES (9, '2026-01-01')"))
-        before = _content(connection)
+        columns = _columns(connection)
+        before = _content(connection, columns)
     with empty_app.app_context():
         upgrade()
     with engine.connect() as connection:
-        assert _content(connection) == before
-        for table in (
-            "aliases",
-            "deleted_judgments",
-            "generations",
-            "judgments",
-            "prompts",
-            "training_runs",
-            "versions",
-        ):
+        assert _content(connection, columns) == before
+        for table in OF_PROJECTS:
             found = set(connection.execute(text(f"SELECT project_id FROM {table}")).scalars())
             assert found == {1}, table
         assert connection.execute(text("SELECT id, slug, instruction FROM projects")).all() == [(1, "first", "")]
     with empty_app.app_context():
         downgrade(revision="6d2b90f7e41a")
     with engine.connect() as connection:
-        assert _content(connection) == before
+        assert _columns(connection) == columns
+        assert _content(connection, columns) == before
 
 
-def _content(connection: Connection) -> dict[str, list[str]]:
-    """Every row of every table, without what says which project it is of."""
-    found = {}
-    for table in sorted(
-        set(inspect(connection).get_table_names()) - {"alembic_version", "projects", "sqlite_sequence"}
-    ):
-        names = [one["name"] for one in inspect(connection).get_columns(table) if one["name"] != "project_id"]
-        rows = connection.execute(text(f"SELECT {', '.join(sorted(names))} FROM {table}"))
-        found[table] = sorted(map(repr, rows))
-    return found
+def _columns(connection: Connection) -> dict[str, list[str]]:
+    """Every table with its columns; a name that SQL has a meaning for, as `right`, needs the quotes."""
+    inspector = inspect(connection)
+    return {
+        table: sorted(f'"{one["name"]}"' for one in inspector.get_columns(table))
+        for table in sorted(set(inspector.get_table_names()) - {"alembic_version", "sqlite_sequence"})
+    }
+
+
+def _content(connection: Connection, columns: dict[str, list[str]]) -> dict[str, list[str]]:
+    """Every row of these tables, by these columns: later migrations may have added others."""
+    return {
+        table: sorted(map(repr, connection.execute(text(f"SELECT {', '.join(names)} FROM {table}"))))
+        for table, names in columns.items()
+    }
 
 
 def test_going_back_takes_what_no_version_wrote_and_nothing_else(empty_app: Flask, engine: Engine) -> None:

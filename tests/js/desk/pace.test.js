@@ -5,7 +5,7 @@ import { test } from "node:test";
 
 import "../support/page.js";
 import { Drawer } from "../../../static/js/desk/drawer.js";
-import { Breaks, Tally } from "../../../static/js/desk/pace.js";
+import { Breaks, Tally } from "../../../static/js/desk/figures/pace.js";
 import { Cupboard } from "../support/cupboard.js";
 
 const MINUTE = 60_000;

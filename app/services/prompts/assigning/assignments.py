@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, and_, delete, exists, func, insert, literal, select, update
+from sqlalchemy import ColumnElement, and_, delete, exists, func, insert, literal, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.db import (
@@ -30,7 +30,7 @@ from app.db import (
 )
 from app.domain_errors import Conflict, Invalid, NotFound
 from app.services.prompts import queue_progress, studio_settings
-from app.services.prompts.assigning.standing import may_judge, today, wanting
+from app.services.prompts.assigning.standing import judged_by, may_judge, today, wanting
 from app.services.prompts.queue import WAITING
 from app.services.prompts.reservations import open_for
 from app.services.prompts.search import PromptFilter
@@ -187,7 +187,8 @@ def counts(session: Session, ids: Sequence[int]) -> dict[int, tuple[int, int]]:
     A prompt is done once enough people have judged it, or each of the people it is assigned to has judged or skipped
     it; so is one that was taken out of the queue.
     """
-    left = and_(WAITING, open_for(studio_settings.settings(session)), wanting(session))
+    unjudged = or_(wanting(session), _waiting_for_nobody(session))
+    left = and_(WAITING, open_for(studio_settings.settings(session)), unjudged)
     found = session.execute(
         select(AssignedPrompt.assignment_id, func.count(), func.count().filter(left))
         .join(Prompt, Prompt.id == AssignedPrompt.prompt_id)
@@ -195,6 +196,14 @@ def counts(session: Session, ids: Sequence[int]) -> dict[int, tuple[int, int]]:
         .group_by(AssignedPrompt.assignment_id)
     )
     return {number: (prompts, waiting) for number, prompts, waiting in found}
+
+
+def _waiting_for_nobody(session: Session) -> ColumnElement[bool]:
+    """Tell whether an AssignedPrompt was not judged by all of its people, none of whom may judge now."""
+    people = select(Assignee.user_id).where(Assignee.assignment_id == AssignedPrompt.assignment_id)
+    people = people.correlate(AssignedPrompt)
+    able = people.join(User, and_(User.id == Assignee.user_id, may_judge(session)))
+    return and_(~exists(able), or_(~exists(people), exists(people.where(~judged_by(Assignee.user_id)))))
 
 
 def _check(wished: Assigning) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, NamedTuple
 
 from msgspec import Meta
@@ -67,7 +68,7 @@ def page(session: Session, query: AssignmentsQuery) -> Page:
     return Page(rows(session, some[:size]), some[size - 1].id if len(some) > size else None)
 
 
-def rows(session: Session, some: list[Assignment]) -> list[Row]:
+def rows(session: Session, some: Sequence[Assignment]) -> list[Row]:
     """Return assignments with their numbers, in their order."""
     live = assignments.counts(session, [one.id for one in some if one.ended_at is None])
     holding = {one.id for one in standing.standing(session)}

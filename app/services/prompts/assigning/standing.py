@@ -53,13 +53,13 @@ def standing(session: Session) -> tuple[Standing, ...]:
     One of which nobody may judge does not hold, as long as that is so: what waits would wait for nobody.
     """
     mark, kept = queue_progress.marked(session), _kept.of(session)
-    if mark not in kept:
-        kept.clear()
-        kept[mark] = _read(session)
-    if not kept[mark]:
+    if not kept or kept[0][0] != mark:
+        kept[:] = [(mark, _read(session))]
+    holding = kept[0][1]
+    if not holding:
         return ()
     day = today()
-    return tuple(one for one in kept[mark] if one.last_day is None or one.last_day >= day)
+    return tuple(one for one in holding if one.last_day is None or one.last_day >= day)
 
 
 def of_person(session: Session, user_id: int) -> list[Standing]:
@@ -135,5 +135,5 @@ def _read(session: Session) -> tuple[Standing, ...]:
     )
 
 
-_kept: Kept[dict[Any, tuple[Standing, ...]]] = Kept(dict)
-"""By the latest mark of the queue."""
+_kept: Kept[list[tuple[Any, tuple[Standing, ...]]]] = Kept(list)
+"""The latest mark of the queue, and what held then; empty at first."""

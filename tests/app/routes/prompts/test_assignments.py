@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from app.db import AuditEvent, Prompt
 from app.services.people import deletion
 from app.services.prompts import queue, studio_settings
-from app.services.prompts.assigning import listing
+from app.services.prompts.assigning import listing, standing
 from app.services.prompts.assigning.listing import AssignmentsQuery
 from tests import factories
 from tests.app.routes.desk.test_api import body, problem
@@ -112,7 +112,7 @@ def test_a_program_assigns_lists_and_withdraws(session: Session, admin: Person, 
     for wrong, sentence in (
         ({"prompts": ids}, "Say for whom it is: a person or a group."),
         ({"person": ada.id}, "Say which prompts are meant: prompts or filter."),
-        ({"person": 99, "prompts": ids}, "That person cannot be assigned anything: they may not sign in."),
+        ({"person": 99, "prompts": ids}, "That person cannot be assigned anything: they may not judge here."),
         ({"group": 99, "prompts": ids}, "There is no such group."),
         ({"person": ada.id, "prompts": [999]}, "None of these prompts waits in the queue."),
     ):
@@ -154,7 +154,7 @@ def test_where_an_assignment_stands_is_said_in_words(
     admin.post("/assignments", {**late, "prompts": [prompts[1].id], "returns": True})
     admin.post("/assignments", {"person": ada.id, "prompts": [prompts[2].id]})
     factories.judgment(session, factories.generation(session, ada.id, prompt=prompts[2]))
-    monkeypatch.setattr(listing.standing, "today", lambda: date(2999, 1, 1))
+    monkeypatch.setattr(standing, "today", lambda: date(2999, 1, 1))
     assert [row.state for row in listing.page(session, AssignmentsQuery()).rows] == ["done", "over", "overdue"]
     page = admin.browser().get("/admin/assignments").text
     assert all(word in page for word in ("done", "its date is over", "overdue"))

@@ -168,6 +168,10 @@ def test_a_row_says_who_when_how_long_what_was_shown_where_and_what_was_said(
         "reason": None,
         "flagged": True,
         "gold": False,
+        "ranking": [],
+        "ratings": [],
+        "tags": [],
+        "comment": None,
         "kind": "opinion",
         "decided_by": None,
     }

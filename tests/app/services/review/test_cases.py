@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from app.db import Review, Verdict
+from app.db import Review, Verdict, mine
 from app.domain_errors import NotFound
 from app.services.review import cases, decisions
 from app.services.review.cases import ReviewFilter
@@ -75,9 +75,9 @@ def test_there_is_no_case_of_a_review_whose_screen_is_gone(session: Session, dis
 def test_a_page_is_read_in_the_order_of_an_index_and_people_are_found_by_the_prompt(
     session: Session, wanted: ReviewFilter
 ) -> None:
-    found = cases._in_order(session, wanted, None).limit(20)
+    found = cases._in_order(session, wanted, None).where(*mine(session, Review)).limit(20)
     sql = found.compile(session.get_bind(), compile_kwargs={"literal_binds": True})
     plan = [row[3] for row in session.execute(text(f"EXPLAIN QUERY PLAN {sql}"))]
-    index = "ix__reviews__source (source=? AND state=?)" if wanted.source else "ix__reviews__list (state=?)"
-    assert plan[0] == f"SEARCH reviews USING INDEX {index}"
+    index = "ix__reviews__source (source=? AND state=? AND" if wanted.source else "ix__reviews__list (state=? AND"
+    assert plan[0] == f"SEARCH reviews USING INDEX {index} project_id=?)"
     assert not [step for step in plan if "TEMP B-TREE" in step or "ix__judgments__pace" in step]

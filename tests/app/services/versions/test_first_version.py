@@ -31,7 +31,7 @@ def test_a_project_begins_with_the_base_checkpoint_whose_files_it_shares(
     assert [one.number for one in rows(session, Version)] == [1]
     assert versions.serving_number(session) == 1
     moved = rows(session, AuditEvent)[-1]
-    assert (moved.user_id, moved.subject, moved.details["project"]) == (admin.id, f"serving@{project}", "second")
+    assert (moved.user_id, moved.subject, moved.details["project"]) == (admin.id, f"serving {project}", "second")
 
     store.remove(1)
     assert store.verify(2).number == 2, "the copy does not need the original"

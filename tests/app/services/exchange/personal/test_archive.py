@@ -13,10 +13,13 @@ import pytest
 from sqlalchemy.orm import Session
 
 from app.db import (
+    FIRST,
     ApiToken,
     FileImport,
     OrganisationAccount,
     PasswordReset,
+    ProjectMember,
+    ProjectRole,
     RecoveryCode,
     Reservation,
     SecondFactor,
@@ -61,6 +64,7 @@ def test_it_has_a_row_of_every_kind_and_no_secret(session: Session) -> None:
         [
             FileImport(user_id=person, file_name="texts.csv", source="texts"),
             OrganisationAccount(user_id=person, issuer="https://id.example.org", subject="ada-1"),
+            ProjectMember(project_id=FIRST, user_id=person, role=ProjectRole.REVIEWER),
             Reservation(user_id=person, prompt_id=typed.id, until=now()),
             SecondFactor(user_id=person, sealed_secret="sealed with a key"),
             StudioSetting(name="guidelines", value={"value": "Be kind."}, changed_by=person),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -10,6 +10,7 @@ from sqlalchemy import (
     Boolean,
     Column,
     Connection,
+    Date,
     Float,
     Integer,
     LargeBinary,
@@ -40,10 +41,13 @@ _VALUES: dict[type[TypeEngine[Any]], Any] = {
     LargeBinary: bytes(range(256)),
     String: STRANGE,
     UTCDateTime: MOMENT,
+    Date: date(2026, 3, 29),
     JSON: NUMBERS,
 }
 _CHECKED: dict[str, dict[str, Any]] = {
+    "assignments": {"group_id": None, "ending": "done"},
     "forgettings": {"kind": "deleted", "number": None},
+    "project_members": {"role": "reviewer"},
     "reviews": {"state": "open"},
     "training_runs": {"status": "failed", "wish": None},
     "webhook_deliveries": {"status": "failed"},
@@ -68,6 +72,7 @@ def fill(session: Session) -> None:
     factories.preferred(session, admin, factories.comparison(session), 2)
     _replace_a_screen(session, admin)
     _decide(session)
+    factories.project(session)
     gone = factories.prompt(session, "the newest, deleted")
     factories.judgment(session, factories.generation(session, admin, prompt=gone))
     deletion.delete_prompt(session, admin, gone.id, gone.id)

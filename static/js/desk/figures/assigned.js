@@ -1,7 +1,7 @@
 // How much is assigned to the person at the desk, and until when. What is assigned comes before anything else.
 
-import { count } from "../shared/text.js";
-import { gettext, language } from "../shared/words.js";
+import { count } from "../../shared/text.js";
+import { gettext, language } from "../../shared/words.js";
 
 export class Assigned {
   /**

@@ -1,11 +1,11 @@
 // The figures of one's own work below the desk's bar, and the suggestion of a break. Figures, no praise.
 
-import { element } from "../shared/dom.js";
-import { gettext } from "../shared/words.js";
+import { element } from "../../shared/dom.js";
+import { gettext } from "../../shared/words.js";
+import { Drawer } from "../drawer.js";
+import { desk, person } from "../page.js";
 import { Assigned } from "./assigned.js";
-import { Drawer } from "./drawer.js";
 import { Breaks, Tally } from "./pace.js";
-import { desk, person } from "./page.js";
 
 /** @param {string} name */
 const number = (name) => Number(desk.dataset[name]);

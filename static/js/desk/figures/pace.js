@@ -1,9 +1,9 @@
 // How much was judged, how much is left, and how long without a break.
 
-import { count } from "../shared/text.js";
-import { gettext } from "../shared/words.js";
+import { count } from "../../shared/text.js";
+import { gettext } from "../../shared/words.js";
 
-/** @import { Drawer } from "./drawer.js" */
+/** @import { Drawer } from "../drawer.js" */
 
 const LONGEST_LOOK = 120; // seconds; longer means that somebody was away
 const QUICKEST = 3; // seconds in which somebody reads a text and its rewrites; what is quicker says nothing of what is left
