@@ -183,7 +183,11 @@ def test_what_was_cancelled_or_discarded_is_a_skip(session: Session, admin: Pers
     ("name", "content", "expected"),
     [
         ("a.json", [record(response("u1", 1, 1, 2))], ("tie", ["a", "b"], [("a", "c", 0.5), ("b", "c", 0.5)])),
-        ("a.json", [record(response("u1", 2, 1, 3))], ("chosen", ["b"], [("b", "a", 1.0), ("b", "c", 1.0)])),
+        (
+            "a.json",
+            [record(response("u1", 2, 1, 3))],
+            ("chosen", ["b"], [("a", "c", 1.0), ("b", "a", 0.5), ("b", "c", 0.5)]),
+        ),
         ("a.json", [record(response("u1", 1, 1, 1))], ("tie", [], [])),
         (
             "a.json",

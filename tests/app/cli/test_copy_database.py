@@ -50,7 +50,7 @@ def test_it_says_a_line_for_each_table_and_that_all_of_it_is_there(
     *tables, last = done.stdout.splitlines()
     assert [line for line in tables if line.startswith("prompts: 3 rows, ")]
     assert [line for line in tables if not re.fullmatch(r"[a-z_]+: [\d,]+ rows, [0-9a-f]{64}", line)] == []
-    assert last == f"The copy was read again and compared: it holds all 3 rows of {len(tables)} tables."
+    assert last == f"The copy was read again and compared: it holds all 4 rows of {len(tables)} tables."
     assert rows_of(empty_postgres, "prompts") == 3
     again = run(app, "copy-database", empty_postgres)
     assert (again.exit_code, again.stderr) == (

@@ -142,9 +142,9 @@ def rows(session: Session, query: HoursQuery) -> Iterator[Row]:
         named = select(Judgment.annotator).distinct().where(Judgment.annotator.is_not(None))
         if query.annotator is not None:
             named = named.where(Judgment.annotator == query.annotator)
-        for name in session.scalars(named.order_by(Judgment.annotator)).all():
-            who = {"person": name, "account": None, "imported": True}
-            yield from _of_one(session, who, chunks, Judgment.annotator == name)
+        for annotator in session.scalars(named.order_by(Judgment.annotator)).all():
+            who = {"person": annotator, "account": None, "imported": True}
+            yield from _of_one(session, who, chunks, Judgment.annotator == annotator)
 
 
 def _of_one(session: Session, who: Row, chunks: Iterable[list[Any]], *whose: ColumnElement[bool]) -> Iterator[Row]:
@@ -169,7 +169,7 @@ def _counted(days: CTE, *whose: ColumnElement[bool]) -> Any:
         Judgment.verdict != Verdict.SKIPPED,
         exists(select(Prompt.id).where(Prompt.id == Generation.prompt_id, Prompt.gold_answer.is_not(None))),
     )
-    right = exists(select(Candidate.id).where(Candidate.id == Judgment.candidate_id, Candidate.right))
+    right = exists(select(Candidate.id).where(Candidate.id == Judgment.candidate_id, Candidate.right.is_(True)))
     seconds = case((Judgment.seconds > LONGEST_LOOK, LONGEST_LOOK), else_=Judgment.seconds)
     figures = {
         "judgments": func.count().filter(stands),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import shutil
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -53,7 +54,7 @@ def test_without_a_version_it_is_not_ready_and_says_so(app: Flask) -> None:
         "store": "ok",
         "runs": "ok",
     }
-    serving = {"version": None, "wanted": None, "projects": []}
+    serving: dict[str, Any] = {"version": None, "wanted": None, "projects": []}
     assert ready(app) == (503, {"status": "not ready", "checks": checks, **serving})
 
 
@@ -171,6 +172,7 @@ def test_the_figures_count_what_stands(app: Flask, session: Session, version_1: 
         "mellow_untaken_runs": 0,
         "mellow_serving_version": 1,
         "mellow_wanted_version": 1,
+        "mellow_project_in_memory": 1,
     }
 
 

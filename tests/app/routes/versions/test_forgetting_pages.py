@@ -139,6 +139,7 @@ def test_the_api_does_the_same(session: Session, admin: Person, leaver: Person, 
         "base": 1,
         "steps": [{"version": 2, "pairs": 6}],
         "left_out": [],
+        "elsewhere": [],
         "problem": "",
     }
     assert admin.post("/forgettings/preview", {"kind": "deleted"}).json == {
@@ -147,6 +148,7 @@ def test_the_api_does_the_same(session: Session, admin: Person, leaver: Person, 
         "base": None,
         "steps": [],
         "left_out": [],
+        "elsewhere": [],
         "problem": "",
     }
     assert rows(session, Forgetting) == [], "nothing was stored"
