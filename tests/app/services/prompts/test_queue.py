@@ -249,7 +249,7 @@ def test_one_screen_in_so_many_is_a_check_as_long_as_there_are_any(
     session: Session, generator: Generator, annotator: Person, admin: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     drawn = generator.generate("you are stupid", SAMPLING)
-    monkeypatch.setattr(generator, "generate", lambda *_, head, gone: drawn)
+    monkeypatch.setattr(generator, "generate", lambda *_: drawn)
     studio_settings.change(session, admin.id, {"gold_every": 4})
     for number in range(30):
         check(session, f"check {number}")
@@ -293,11 +293,11 @@ class Interrupted:
         self._meanwhile: Callable[[], object] | None = meanwhile
         self.version = generator.version
 
-    def generate(self, text: str, sampling: Sampling, head: Head | None, gone: Gone) -> Screen:
+    def generate(self, text: str, sampling: Sampling, wanted: int, head: Head | None, gone: Gone) -> Screen:
         meanwhile, self._meanwhile = self._meanwhile, None
         if meanwhile:
             meanwhile()
-        return self._generator.generate(text, sampling, head=head)
+        return self._generator.generate(text, sampling, wanted, head)
 
 
 @pytest.mark.parametrize("overlap", [1, 2])

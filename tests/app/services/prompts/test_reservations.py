@@ -50,7 +50,7 @@ class Drawing:
     def __post_init__(self) -> None:
         self._together = Barrier(self.people)
 
-    def generate(self, text: str, sampling: Sampling, head: Head | None, gone: Gone) -> Screen:
+    def generate(self, text: str, sampling: Sampling, wanted: int, head: Head | None, gone: Gone) -> Screen:
         with suppress(BrokenBarrierError):  # the others have screens already, or there is nothing left for them
             self._together.wait(_TOGETHER_SECONDS)
         draw = next(self.numbers)
