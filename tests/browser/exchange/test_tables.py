@@ -14,7 +14,7 @@ from tests.browsing import PATIENCE_MS, SIDEWAYS, Visitor
 pytestmark = pytest.mark.browser
 expect.set_options(timeout=PATIENCE_MS)
 
-TALLEST = 4_000
+TALLEST = 4100
 """Of a page with 25 rows on a phone, in pixels."""
 LONG = "you are a very stupid and lazy person who never does anything right, and everybody knows it by now "
 
