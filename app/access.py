@@ -150,7 +150,7 @@ def bearer() -> Bearer | None:
 
 def scopes_for(endpoint: str, method: str) -> tuple[Scope, ...]:
     """Return the scopes each of which lets a token call that endpoint."""
-    annotate = (Scope.ANNOTATE,) if endpoint in PERSONAL | ANNOTATOR else ()
+    annotate = (Scope.ANNOTATE,) if endpoint in PERSONAL | ANNOTATOR | REVIEWER else ()
     read = (Scope.READ,) if method in _SAFE_METHODS else ()
     return (*annotate, *read, Scope.ADMIN)
 

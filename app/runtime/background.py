@@ -187,7 +187,7 @@ class Background:
             lambda _session: self._store.tidy(),
             self._remove_old_uploads,
             SelfRetraining(self._queue).look,
-            looking.look,
+            looking.look_everywhere,
         )
         while not self._stop.wait(RESCUE_SECONDS):
             for look in looks:

@@ -58,6 +58,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    _end_other_comparisons()
     _running(["state"])
     _index("ix__prompts__queue", "prompts", ["queued", "priority", "id"])
     for table in OWNED:
@@ -65,6 +66,16 @@ def downgrade() -> None:
             batch_op.drop_constraint(op.f(f"fk__{table}__project_id"), type_="foreignkey")
             batch_op.drop_column("project_id")
     op.drop_table("projects")
+
+
+def _end_other_comparisons() -> None:
+    """Leave at most the first project's comparison running: the release before has one."""
+    names = ("project_id", "state", "reason", "ended_at")
+    comparisons = sa.table("live_comparisons", *map(sa.column, names))
+    ended = sa.literal(datetime.now(UTC), sa.DateTime(timezone=True))
+    reason = "The release before compares in one project alone."
+    others = comparisons.update().where(comparisons.c.state == "running", comparisons.c.project_id != 1)
+    op.execute(others.values(state="ended", reason=reason, ended_at=ended))
 
 
 def _altered(table: str) -> AbstractContextManager[BatchOperations]:

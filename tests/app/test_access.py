@@ -143,7 +143,7 @@ def allowed(call: Call, scopes: tuple[str, ...]) -> bool:
     return (
         "admin" in scopes
         or ("read" in scopes and call.method == "GET")
-        or ("annotate" in scopes and call.endpoint in PERSONAL | ANNOTATOR)
+        or ("annotate" in scopes and call.endpoint in PERSONAL | ANNOTATOR | REVIEWER)
     )
 
 

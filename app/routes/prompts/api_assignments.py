@@ -6,6 +6,7 @@ from typing import Any
 
 from flask import Blueprint
 from flask.typing import ResponseReturnValue
+from flask_login import current_user
 from msgspec import UNSET
 
 from app.access import user_id
@@ -62,10 +63,14 @@ def withdraw_assignment(assignment_id: int) -> ResponseReturnValue:
 
 
 @blueprint.get("/groups")
-@operation("Groups of people, by name", gives("Groups.", list[Group]))
+@operation(
+    "Groups of people, by name; admins of a project see those of their members who are in it",
+    gives("Groups.", list[Group]),
+)
 def list_groups() -> ResponseReturnValue:
     """Groups of people."""
-    return [group._asdict() for group in groups.all_groups(db.session())]
+    found = groups.all_groups if current_user.is_admin else groups.groups_here
+    return [group._asdict() for group in found(db.session())]
 
 
 @blueprint.post("/groups")

@@ -13,7 +13,6 @@ from app.extensions import db
 from app.routes.prompts import actions
 from app.schemas.days import parse_day
 from app.schemas.reading import read_form
-from app.services.people import accounts
 from app.services.prompts.assigning import assignments, groups, listing, standing
 from app.services.prompts.assigning.assignments import Assigning
 from app.services.prompts.assigning.listing import AssignmentsQuery
@@ -79,8 +78,8 @@ def withdraw(assignment_id: int) -> ResponseReturnValue:
 
 def _form(values: Values, problem: str = "") -> str:
     session, meant = db.session(), _meant(values)
-    known = [(f"user:{one.id}", one.name or one.email) for one in accounts.people(session) if one.active]
-    teams = [(f"group:{one.id}", one.name) for one in groups.all_groups(session) if one.members]
+    known = [(f"user:{one.id}", one.name or one.email) for one in standing.people_here(session)]
+    teams = [(f"group:{one.id}", one.name) for one in groups.groups_here(session) if one.members]
     return render_template(
         "prompts/assigning/new.html",
         found=assignments.count(session, meant),

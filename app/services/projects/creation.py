@@ -5,11 +5,9 @@ from __future__ import annotations
 from sqlalchemy.orm import Session
 
 from app.db import Project, Version, everything
-from app.domain_errors import DomainError
 from app.services.projects import projects
 from app.services.projects.projects import Text
 from app.services.versions import first_version, versions
-from models.model_errors import StoreError
 from models.store.store import CheckpointStore
 
 
@@ -24,7 +22,8 @@ def create(
     project = projects.add(session, by, slug, text)
     try:
         number = first_version.publish_first(session, store, project.id, by, copy_of)
-    except (DomainError, StoreError):
+    except Exception:
+        session.rollback()
         projects.discard(session, by, project.id)
         raise
     return project, number

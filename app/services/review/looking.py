@@ -13,12 +13,23 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from weakref import WeakKeyDictionary
 
-from sqlalchemy import Engine, Select, and_, case, func, or_, select
+from sqlalchemy import Select, and_, case, func, or_, select
 from sqlalchemy.orm import Session
 
-from app.db import JUDGE, Generation, Judgment, Review, ReviewState, write_transaction
+from app.db import (
+    FIRST,
+    JUDGE,
+    Generation,
+    Judgment,
+    Kept,
+    Review,
+    ReviewState,
+    project_ids,
+    project_of,
+    within,
+    write_transaction,
+)
 from app.db.settled import Settled
 from app.services.review import counting
 from app.services.system import counts, marks
@@ -35,7 +46,7 @@ _NEVER = datetime.min.replace(tzinfo=UTC)
 
 @dataclass
 class _Place:
-    """Where one process stands: every judgment up to an id was looked at, and those of later ones that are `known`.
+    """Where one process stands in a project: each judgment up to an id was looked at, and the later ones `known`.
 
     Judgments undone before a moment were looked at, and so were deletions up to a mark.
     """
@@ -52,23 +63,34 @@ class _Place:
 
 def look(session: Session) -> int:
     """Count anew what may have changed, for SECONDS at most; return how many judgments are still to be looked at."""
-    with _lock:
-        place = _places.setdefault(session.get_bind().engine, _Place())
+    place = _places.of(session)
     with place.lock:
-        newest = session.scalar(select(func.max(Judgment.id))) or 0
+        newest = session.connection().scalar(select(func.max(Judgment.id))) or 0  # of all projects: told at once
         if not place.begun or newest < place.up_to:
             _begin(session, place, newest)
         _look_back(session, place)
         return _look_on(session, place, newest)
 
 
-_places: WeakKeyDictionary[Engine, _Place] = WeakKeyDictionary()
-_lock = threading.Lock()
+def look_everywhere(session: Session) -> None:
+    """Look in each project that is not archived."""
+    for project in project_ids(session, in_use=True):
+        with within(session, project):
+            look(session)
+
+
+_places: Kept[_Place] = Kept(_Place)
+
+
+def _mark(session: Session) -> str:
+    """Return the name of the mark of the session's project."""
+    project = project_of(session)
+    return MARK if project == FIRST else f"{project}/{MARK}"
 
 
 def _begin(session: Session, place: _Place, newest: int) -> None:
     """Go on where the last look of any process stood; a database that has fewer judgments is another one."""
-    kept = marks.read(session, MARK)
+    kept = marks.read(session, _mark(session))
     stored = kept["value"] if kept else {}
     place.up_to = place.stored = min(int(stored.get("up_to", 0)), newest)
     place.undone = (stored.get("undone", 0), datetime.fromisoformat(moment) if (moment := stored.get("at")) else None)
@@ -82,7 +104,7 @@ def _keep(session: Session, place: _Place) -> None:
     at = moment.isoformat() if moment else None
     value = {"up_to": place.up_to, "undone": undone, "at": at, "deletions": place.deletions}
     with write_transaction(session):
-        marks.write(session, MARK, value)
+        marks.write(session, _mark(session), value)
     place.stored = place.up_to
 
 

@@ -22,7 +22,18 @@ from sqlalchemy import CTE, ColumnElement, and_, case, column, exists, func, sel
 from sqlalchemy import Date as DateColumn
 from sqlalchemy.orm import Session
 
-from app.db import Candidate, Generation, Judgment, Prompt, User, Verdict, now
+from app.db import (
+    FIRST,
+    Candidate,
+    Generation,
+    Judgment,
+    Prompt,
+    User,
+    Verdict,
+    is_member,
+    now,
+    project_of,
+)
 from app.domain_errors import Invalid, NotFound
 from app.schemas.days import Day, check_days
 from app.schemas.kinds import RowId, Search
@@ -121,6 +132,13 @@ def check(session: Session, query: HoursQuery) -> None:
     _ = query.days
     if query.person is not None and session.get(User, query.person) is None:
         raise NotFound(gettext("There is no user %(id)s.", id=query.person))
+
+
+def is_known_here(session: Session, person: int) -> bool:
+    """Return whether somebody is in the session's project, or has judged in it."""
+    judged = select(Judgment.id).where(Judgment.user_id == person).limit(1)
+    member = select(User.id).where(User.id == person, is_member(project_of(session) or FIRST))
+    return session.scalar(member) is not None or session.scalar(judged) is not None
 
 
 def rows(session: Session, query: HoursQuery) -> Iterator[Row]:

@@ -24,6 +24,7 @@ from app.db import (
 from app.domain_errors import Conflict, Invalid, NotFound
 from app.services.prompts import queue_progress
 from app.services.prompts.assigning import assignments
+from app.services.prompts.assigning.standing import may_judge
 from app.services.system import audit
 from app.words import gettext
 
@@ -36,6 +37,12 @@ class Group(NamedTuple):
     id: int
     name: str
     members: list[int]
+
+
+def groups_here(session: Session) -> list[Group]:
+    """Return all groups by name, with those of their members who may judge in the session's project."""
+    here = set(session.scalars(select(User.id).where(may_judge(session))))
+    return [one._replace(members=[number for number in one.members if number in here]) for one in all_groups(session)]
 
 
 def all_groups(session: Session) -> list[Group]:

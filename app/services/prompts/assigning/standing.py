@@ -102,6 +102,11 @@ def may_judge(session: Session) -> ColumnElement[bool]:
     return and_(User.active, true() if project is None else is_member(project))
 
 
+def people_here(session: Session) -> list[User]:
+    """Return the people who may judge in the session's project, the oldest accounts first."""
+    return list(session.scalars(select(User).where(may_judge(session)).order_by(User.id)))
+
+
 def wanting(session: Session) -> ColumnElement[bool]:
     """Tell whether somebody who may is still to judge an AssignedPrompt; else it is everybody's again."""
     return exists(

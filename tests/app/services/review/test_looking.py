@@ -8,7 +8,7 @@ from flask import Flask
 from sqlalchemy import event
 from sqlalchemy.orm import Session
 
-from app.db import Judgment, Prompt, Review, now, write_transaction
+from app.db import Judgment, Kept, Prompt, Review, everything, now, within, write_transaction
 from app.services.review import counting, looking
 from app.services.system import deletions, marks
 from tests import factories
@@ -75,7 +75,7 @@ def test_a_process_that_begins_goes_on_where_the_last_one_stood(
     disputed.judged(TEXTS[0], TEXTS[1])
     monkeypatch.setattr(looking, "_IDS_AT_ONCE", 2)
     looking.look(session)
-    monkeypatch.setattr(looking, "_places", {})
+    monkeypatch.setattr(looking, "_places", Kept(looking._Place))
     counted: list[int] = []
     monkeypatch.setattr(counting, "count", lambda _session, prompts: counted.extend(prompts))
     looking.look(session)
@@ -95,3 +95,21 @@ def test_a_look_ends_after_its_time_and_the_next_one_goes_on(
     assert len(rows(session, Review)) == 1
     assert looking.look(session) == 0
     assert len(rows(session, Review)) == 2
+
+
+def test_each_project_is_looked_through_by_itself(session: Session, disputed: Disputed) -> None:
+    second = factories.project(session).id
+    disputed.judged(TEXTS[0], TEXTS[1])
+    with within(session, second):
+        theirs = disputed.judged(TEXTS[0], TEXTS[1])
+    disputed.judged(TEXTS[0], TEXTS[1])
+    looking.look_everywhere(session)
+    with everything(session):
+        assert sorted(one.project_id for one in rows(session, Review)) == [1, 1, second]
+    with within(session, second):
+        theirs[0].undone_at = now()
+        session.commit()
+    looking.look(session)
+    looking.look_everywhere(session)
+    with everything(session):
+        assert [one.project_id for one in rows(session, Review)] == [1, 1]
