@@ -170,6 +170,7 @@ class Redactor:
         made = replace(
             screen,
             key=self._key(screen.key),
+            decided_by=None if screen.decided_by is None else self._key(screen.decided_by),
             prompt=texts[screen.prompt],
             cards=tuple(
                 card._replace(text=texts[card.text], tags=tuple(texts[tag] for tag in card.tags))

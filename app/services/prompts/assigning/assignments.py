@@ -153,11 +153,11 @@ def end(session: Session, ids: Sequence[int], why: AssignmentEnd, by: int | None
     """End assignments in the running transaction: their numbers stay, and the rows of their prompts go."""
     for assignment_id in ids:
         prompts, left = counts(session, [assignment_id]).get(assignment_id, (0, 0))
-        why = why if prompts else AssignmentEnd.WITHDRAWN  # others have taken over all of them
+        ending = why if prompts else AssignmentEnd.WITHDRAWN  # others have taken over all of them
         session.execute(
             update(Assignment)
             .where(Assignment.id == assignment_id)
-            .values(ending=why, ended_at=now(), ended_by=by, prompts=prompts, done=prompts - left)
+            .values(ending=ending, ended_at=now(), ended_by=by, prompts=prompts, done=prompts - left)
         )
         for table in (AssignedPrompt, Assignee):
             gone = delete(table).where(table.assignment_id == assignment_id)
