@@ -7,6 +7,7 @@ import queue
 import select
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -55,10 +56,16 @@ class ChatServer:
                 self._path.unlink(missing_ok=True)
 
     def _accept(self, listener: socket.socket) -> None:
-        with suppress(OSError):  # it is closed at the end
-            while True:
+        while listener.fileno() >= 0:  # it is closed at the end
+            try:
                 connection, _ = listener.accept()
+            except OSError:  # such as too many open files
+                time.sleep(_LOOK_SECONDS)
+                continue
+            try:
                 threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+            except RuntimeError:  # there is no room for one more thread
+                connection.close()
 
     def _serve(self, connection: socket.socket) -> None:
         with connection, suppress(OSError):  # who has gone needs no answer

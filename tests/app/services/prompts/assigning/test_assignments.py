@@ -77,6 +77,18 @@ def test_an_assignment_of_which_another_took_everything_is_withdrawn(
     assert (ended.ending, ended.prompts, ended.done) == ("withdrawn", 0, 0)
 
 
+def test_what_is_done_stays_done_beside_what_was_taken_over(
+    session: Session, admin: Person, ada: int, ben: int
+) -> None:
+    taken, judged, third = queued(session, 3)
+    emptied, done = assign(session, admin, [taken], ada), assign(session, admin, [judged], ada)
+    with write_transaction(session):
+        session.get_one(Prompt, judged).queued = False
+    assign(session, admin, [taken, third], ben)
+    endings = [assignments.get(session, number).ending for number in (emptied, done)]
+    assert endings == ["withdrawn", "done"]
+
+
 def test_only_what_holds_can_be_withdrawn(session: Session, admin: Person, ada: int) -> None:
     number = assign(session, admin, queued(session, 1), ada)
     assert assignments.withdraw(session, admin.id, number).ended_by == admin.id
