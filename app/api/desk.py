@@ -145,7 +145,7 @@ class DeskSettings(Struct, forbid_unknown_fields=True):
 
 
 class Asked(Struct):
-    """What the studio asks of each screen."""
+    """Tells what the studio asks of each screen."""
 
     question: Annotated[Question, Meta(description="Which of three or of two is the best, or the order of all.")]
     rating: Annotated[bool, Meta(description="Whether candidates may be rated from 1 to 5.")]
@@ -194,7 +194,7 @@ class ReviewedPrompt(Struct):
 
 
 class Opinion(Struct):
-    """What one person said; of a decision, the reviewer."""
+    """Tells what one person said; of a decision, the reviewer."""
 
     judgment_id: int
     person: Who
@@ -207,7 +207,7 @@ class Opinion(Struct):
 
 
 class ReviewedScreen(Struct):
-    """What people said of one prompt with the same rewrites."""
+    """Tells what people said of one prompt with the same rewrites."""
 
     id: int
     state: State

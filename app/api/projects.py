@@ -59,7 +59,7 @@ class ProjectRequest(Sent, frozen=True):
 
 
 class ProjectChange(Sent, frozen=True):
-    """What is to change; what is not sent stays. Nobody but the page of projects finds an archived one."""
+    """Names what is to change; what is not sent stays. Nobody but the page of projects finds an archived one."""
 
     name: _Name | UnsetType = UNSET
     instruction: _Instruction | UnsetType = UNSET

@@ -1,4 +1,4 @@
-"""What commands write for other programs to read."""
+"""Write what other programs read."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ class ReviewState(StrEnum):
 
 
 class Review(Owned, Base):
-    """What people said of one prompt with one set of rewrites, in figures by which the list is sorted and filtered.
+    """Counts what people said of one prompt with one set of rewrites; by it the list is sorted and filtered.
 
     All of it but what a reviewer did is counted from the judgments (app/services/review/counting.py). An id is never
     used again after a deletion: the audit log names reviews by their ids.

@@ -13,7 +13,7 @@ from app.db.projects.owned import Owned
 
 
 class AssignmentEnd(StrEnum):
-    """How an assignment ended: all is done, an admin withdrew it, or its date is over."""
+    """Tells how an assignment ended: all is done, an admin withdrew it, or its date is over."""
 
     DONE = "done"
     WITHDRAWN = "withdrawn"

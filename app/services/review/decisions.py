@@ -59,7 +59,7 @@ def undo(session: Session, by: int, review_id: int) -> None:
 def send_back(session: Session, by: int, review_id: int) -> None:
     """Put the prompt into the queue for one more opinion; the review comes back with it.
 
-    Raises NotFound, and Conflict if it is decided. Doing it twice asks for one opinion.
+    Raises NotFound, and Conflict if it is decided or nobody would be served it. Doing it twice asks for one opinion.
     """
     with write_transaction(session):
         review = _locked(session, review_id)
@@ -70,7 +70,11 @@ def send_back(session: Session, by: int, review_id: int) -> None:
         prompt = _prompt(session, review)
         if prompt.gold_answer is not None:
             raise Conflict(gettext("This prompt is an attention check now: nobody is asked for an opinion of it."))
-        people, _ = reservations.counts_of(session, [prompt.id]).get(prompt.id, (0, 0))
+        people, skips = reservations.counts_of(session, [prompt.id]).get(prompt.id, (0, 0))
+        if skips >= studio_settings.settings(session).most_skips:
+            raise Conflict(
+                gettext("Too many people skipped or flagged this: nobody else is asked. Decide it yourself.")
+            )
         review.waits_for, review.overlap_before = people + 1, prompt.overlap
         prompt.overlap, prompt.queued, prompt.retired_at = people + 1, True, None
         _counted(session, review)

@@ -187,6 +187,17 @@ def test_what_was_sent_back_can_be_called_back_or_decided_and_has_its_overlap_ag
     assert [one.state for one in rows(session, Review)] == [ReviewState.OPEN, ReviewState.DECIDED]
 
 
+def test_what_nobody_would_be_served_is_not_sent_back(session: Session, disputed: Disputed, reviewer: int) -> None:
+    review = disputed.review(TEXTS[0], TEXTS[1])
+    studio_settings.change(session, reviewer, {"most_skips": 1})
+    (prompt,) = rows(session, Prompt)
+    screen = factories.generation(session, disputed.people[2].id, TEXTS, prompt=prompt)
+    factories.judgment(session, screen, pairs=False, verdict="skipped", candidate_id=None)
+    with pytest.raises(Conflict, match="nobody else is asked"):
+        decisions.send_back(session, reviewer, review.id)
+    assert rows(session, Review)[0].state == ReviewState.OPEN
+
+
 def test_the_audit_log_says_who_decided_what(session: Session, disputed: Disputed, reviewer: int) -> None:
     review = disputed.review(TEXTS[0], TEXTS[1])
     decisions.send_back(session, reviewer, review.id)
