@@ -26,7 +26,7 @@ from app.db.people.sign_in_session import SignInSession
 from app.db.people.user import Role, User
 from app.db.prebuilt import Prebuilt, PrebuiltInsert
 from app.db.projects.owned import Kept, Owned, enter, everything, mine, project_of, sessions_of, within
-from app.db.projects.project import FIRST, LONGEST_INSTRUCTION, Project
+from app.db.projects.project import ANSWERING, FIRST, LONGEST_INSTRUCTION, REWRITING, Project
 from app.db.projects.project_member import ProjectMember, ProjectRole, is_member
 from app.db.projects.turns import project_ids, slug_of
 from app.db.prompts.assignment import AssignedPrompt, Assignee, Assignment, AssignmentEnd
@@ -48,6 +48,7 @@ from app.db.versions.version import Version
 
 __all__ = [
     "ACTIVE_STATUSES",
+    "ANSWERING",
     "COUNTS",
     "ENGINE_OPTIONS",
     "FIRST",
@@ -55,6 +56,7 @@ __all__ = [
     "LONGEST_ANNOTATOR",
     "LONGEST_INSTRUCTION",
     "OFF_THE_CARDS",
+    "REWRITING",
     "SERVING",
     "Alias",
     "ApiToken",

@@ -40,7 +40,9 @@ class Prompt(Owned, Base):
 
     id: Mapped[PrimaryKey]
     text: Mapped[str] = mapped_column(Text)
-    # Of the text and, in other projects than the first, of the project.
+    # In a chat: the messages before the text, each with `role` (user, then assistant, in turns) and `content`.
+    turns: Mapped[list[Any] | None]
+    # Of the text, its turns and, in other projects than the first, of the project.
     sha256: Mapped[str] = mapped_column(String(64), unique=True)
     source: Mapped[str] = mapped_column(String(200))
     queued: Mapped[bool] = mapped_column(default=False)

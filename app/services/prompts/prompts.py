@@ -26,6 +26,8 @@ KEPT_REFUSALS = 1_000
 MOST_PRIORITY = 1_000_000
 MOST_OVERLAP = 20
 MOST_WRONG = 10
+Turns = Sequence[Mapping[str, str]]
+"""The messages of a chat before the last of the user: each has `role` and `content`."""
 _UNSEEN = dict.fromkeys(map(ord, "\u200b\u2060\ufeff"))
 _NOTHING = ("", "nan", "none", "null", "na", "n/a", "<na>")
 """Words by which programs write that there is no number."""
@@ -157,23 +159,29 @@ def check_overlap(value: object) -> int | None:
     return number
 
 
-def find_or_add(session: Session, text: str, source: str) -> Prompt:
-    """Return the prompt that reads like that text, added in the running transaction if it is unknown."""
-    by_digest = select(Prompt).where(Prompt.sha256 == key_of(session, text))
+def find_or_add(session: Session, text: str, source: str, turns: Turns = ()) -> Prompt:
+    """Return the prompt that reads like that text after those turns, added in the running transaction if unknown."""
+    by_digest = select(Prompt).where(Prompt.sha256 == key_of(session, text, turns))
     known = session.scalar(by_digest.with_for_update(read=True, key_share=True))  # it may just be being deleted
     if known is not None:
         return known
-    insert_new(session, Prompt, [_new(session, text, source)], Prompt.sha256)
+    insert_new(session, Prompt, [_new(session, text, source, turns)], Prompt.sha256)
     return session.scalars(by_digest).one()
 
 
-def _new(session: Session, text: str, source: str) -> dict[str, Any]:
-    return {"text": text, "sha256": key_of(session, text), "source": source}
+def _new(session: Session, text: str, source: str, turns: Turns = ()) -> dict[str, Any]:
+    return {"text": text, "turns": list(turns) or None, "sha256": key_of(session, text, turns), "source": source}
 
 
-def key_of(session: Session, text: str) -> str:
-    """Return the digest of a text in the session's project; in the first one it is that of the text alone."""
+def key_of(session: Session, text: str, turns: Turns = ()) -> str:
+    """Return the digest of a text after those turns in the session's project.
+
+    In the first project, and without turns, it is that of the text alone.
+    """
     digest, project = digest_of(text), project_of(session)
+    if turns:
+        said = json.dumps([[turn["role"], turn["content"]] for turn in turns])
+        digest = hashlib.sha256(f"{said} {digest}".encode()).hexdigest()
     return digest if project == FIRST else hashlib.sha256(f"{project} {digest}".encode()).hexdigest()
 
 

@@ -18,6 +18,7 @@ from models.formats.annotations import LONGEST_TAG, MOST_TAGS
 from models.serving.generator import CANDIDATES
 
 MOST_TEXT = 20_000
+MOST_SYSTEM = 4_000
 _SWITCHES = frozenset(
     {
         "blur",
@@ -43,6 +44,7 @@ _BOUNDS = {
     "retrain_from_hour": (0, 23),
     "retrain_to_hour": (0, 23),
     "retrain_hours_apart": (1, 720),
+    "answer_tokens": (16, 1024),
 }
 _OF_THE_STUDIO = frozenset({"second_factor_of_admins"})
 """The settings that hold for all projects."""
@@ -80,6 +82,9 @@ class StudioSettings:
     With `ask_rating` they may rate each rewrite from 1 to 5, with `ask_comment` leave a comment for colleagues; `tags`
     are the names that they may put on a rewrite.
 
+    Of a project that answers, `system_message` comes before every conversation, if it is not empty, and an answer has
+    at most `answer_tokens` tokens.
+
     With `retrain_by_itself` a run is requested by nobody (app/services/training/by_itself/rule.py) when there are
     `retrain_after_clicks` new clicks, or when the lower end of the forecast is above `retrain_above` of 100, or either
     or both, as `retrain_when` says; between two hours of the day in UTC, if they differ, and `retrain_hours_apart` at
@@ -111,6 +116,8 @@ class StudioSettings:
     ask_rating: bool = False
     tags: tuple[str, ...] = ()
     ask_comment: bool = False
+    system_message: str = ""
+    answer_tokens: int = 256
 
     @property
     def cards(self) -> int:
@@ -168,6 +175,11 @@ def _check(name: str, value: object) -> None:
     if name == "guidelines":
         if not isinstance(value, str) or len(value) > MOST_TEXT or "\x00" in value:
             raise Invalid(gettext("The guidelines must be a text of at most %(most)s characters.", most=MOST_TEXT))
+    elif name == "system_message":
+        if not isinstance(value, str) or len(value) > MOST_SYSTEM or "\x00" in value:
+            raise Invalid(
+                gettext("The system message must be a text of at most %(most)s characters.", most=MOST_SYSTEM)
+            )
     elif name == "tags":
         _check_tags(value)
     elif name in _SWITCHES:
