@@ -187,6 +187,43 @@ def test_what_was_sent_back_can_be_called_back_or_decided_and_has_its_overlap_ag
     assert [one.state for one in rows(session, Review)] == [ReviewState.OPEN, ReviewState.DECIDED]
 
 
+@pytest.fixture
+def two_of_one_prompt(session: Session, disputed: Disputed, reviewer: int) -> tuple[int, int]:
+    """The ids of two reviews of a prompt with an overlap of its own, each of other rewrites, both sent back."""
+    prompt = factories.prompt(session, overlap=2)
+    for texts in (TEXTS, ("other rewrite", *TEXTS[1:])):
+        for person, best in zip(disputed.people, texts, strict=False):
+            say(session, factories.generation(session, person.id, texts, prompt=prompt), best)
+    looking.look(session)
+    first, second = (one.id for one in rows(session, Review))
+    for number in (first, second):
+        decisions.send_back(session, reviewer, number)
+    return first, second
+
+
+def queued(session: Session) -> list[tuple[bool, int | None]]:
+    return [(one.queued, one.overlap) for one in rows(session, Prompt)]
+
+
+def test_a_prompt_of_which_two_screens_are_sent_back_waits_until_both_are_called_back(
+    session: Session, reviewer: int, two_of_one_prompt: tuple[int, int]
+) -> None:
+    assert queued(session) == [(True, 4)]
+    decisions.call_back(session, reviewer, two_of_one_prompt[0])
+    assert queued(session) == [(True, 4)]
+    assert [one.state for one in rows(session, Review)] == [ReviewState.OPEN, ReviewState.SENT_BACK]
+    decisions.call_back(session, reviewer, two_of_one_prompt[1])
+    assert queued(session) == [(False, 2)]
+
+
+def test_a_prompt_of_which_another_screen_is_sent_back_stays_in_the_queue_when_one_is_decided(
+    session: Session, reviewer: int, two_of_one_prompt: tuple[int, int]
+) -> None:
+    for number, then in zip(two_of_one_prompt, [(True, 4), (False, 2)], strict=True):
+        decisions.decide(session, reviewer, number, DecisionRequest(verdict=Verdict.NONE))
+        assert queued(session) == [then]
+
+
 def test_what_nobody_would_be_served_is_not_sent_back(session: Session, disputed: Disputed, reviewer: int) -> None:
     review = disputed.review(TEXTS[0], TEXTS[1])
     studio_settings.change(session, reviewer, {"most_skips": 1})
