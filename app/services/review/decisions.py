@@ -6,7 +6,7 @@ beside it (docs/decisions/0067-a-decision-is-a-judgment.md).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from msgspec import structs
@@ -148,12 +148,17 @@ def _same_or_conflict(session: Session, by: int, review: Review, said: DecisionR
     screen = session.get_one(Generation, review.generation_id)
     places = {card.id: card.position for card in (*screen.candidates, *decision.generation.candidates)}
     stands = (decision.user_id, decision.verdict, decision.edited_text, decision.reason)
-    chosen = [places.get(number) for number in (decision.candidate_id, said.candidate_id) if number is not None]
-    same_card = len(chosen) in (0, 2) and len(set(chosen)) < 2
-    if stands == (by, said.verdict, said.edited_text, said.reason) and same_card and not said.tied:
+    same_cards = _named(places, decision) == _named(places, said)
+    if stands == (by, said.verdict, said.edited_text, said.reason) and same_cards:
         return decision.id
     sentence = gettext("This was decided already: take that decision back first.")
     raise Conflict(sentence, judgment_id=decision.id)
+
+
+def _named(places: Mapping[int, int], said: Judgment | DecisionRequest) -> set[int | None]:
+    """Return the places of the cards that are said to be best; none of a tie of all, which is stored without a name."""
+    found = {places.get(number) for number in (said.candidate_id, *(said.tied or ())) if number is not None}
+    return found if len(found) < len(set(places.values())) else set()
 
 
 def _counted(session: Session, review: Review) -> None:

@@ -119,6 +119,20 @@ def test_deciding_the_same_twice_is_one_decision_and_another_one_is_refused(
         decisions.send_back(session, reviewer, review.id)
 
 
+def test_deciding_the_same_tie_twice_is_one_decision(session: Session, disputed: Disputed, reviewer: int) -> None:
+    for tied, others in (([0, 2], [0, 1]), ([0, 1, 2], [1, 2])):
+        review = disputed.review(TEXTS[0], TEXTS[1])
+        cards = [one.id for one in session.get_one(Generation, review.generation_id).candidates]
+        said, other = (
+            DecisionRequest(verdict=Verdict.TIE, tied=tuple(cards[place] for place in places))
+            for places in (tied, others)
+        )
+        number = decisions.decide(session, reviewer, review.id, said)
+        assert decisions.decide(session, reviewer, review.id, said) == number
+        with pytest.raises(Conflict, match="decided already"):
+            decisions.decide(session, reviewer, review.id, other)
+
+
 def test_what_cannot_be_decided_is_refused_and_stores_nothing(
     session: Session, disputed: Disputed, reviewer: int
 ) -> None:
