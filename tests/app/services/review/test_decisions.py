@@ -37,7 +37,7 @@ def chosen(review: Review, session: Session, text: str, **values: Any) -> Decisi
 def learned(session: Session) -> list[tuple[str, str]]:
     """The pairs that a training would read."""
     session.rollback()
-    return [(good, bad) for _, good, bad, *_ in preference_rows.preference_rows(session, 2**31)]
+    return [(good, bad) for _, good, bad, *_ in preference_rows.preference_rows(session, 2**31 - 1)]
 
 
 def test_a_decision_counts_instead_of_what_it_decides_until_it_is_taken_back(
@@ -101,7 +101,7 @@ def test_it_is_decided_by_any_verdict(
     review = disputed.review(TEXTS[0], None)
     decisions.decide(session, reviewer, review.id, DecisionRequest(**said))
     assert len(learned(session)) == pairs
-    texts = kto_rows.unpaired_rows(session, 2**31)
+    texts = kto_rows.unpaired_rows(session, 2**31 - 1)
     assert len(texts) == {"none": 3, "fine": 4, "edited": 4, "tie": 0}[said["verdict"]]
 
 

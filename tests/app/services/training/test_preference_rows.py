@@ -79,8 +79,8 @@ def test_a_last_click_that_came_too_quickly_is_not_the_last_one_to_learn_from(ei
 def test_a_decision_from_which_nothing_is_learned_is_known_to_a_run_that_is_requested_after_it(either: Session) -> None:
     ada, prompt = factories.user(either).id, factories.prompt(either)
     opinion, other = judge(either, ada, prompt, "opinion"), judge(either, ada, factories.prompt(either), "other")
-    none = {"verdict": "none", "candidate_id": None, "pairs": False}
-    decision = judge(either, factories.user(either).id, prompt, "x", decision=True, **none)
+    screen = factories.generation(either, factories.user(either).id, prompt=prompt)
+    decision = factories.judgment(either, screen, pairs=False, verdict="none", candidate_id=None, decision=True)
     assert preference_rows.last_judgment(either, "dpo") == other.id
     with write_transaction(either):
         opinion.decided_by = decision.id
