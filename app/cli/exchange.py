@@ -11,6 +11,7 @@ import click
 
 from app.cli import standard_output
 from app.cli.plain_errors import plain_errors
+from app.cli.project import in_project
 from app.context import mellow
 from app.domain_errors import Invalid
 from app.extensions import db
@@ -31,6 +32,7 @@ P = ParamSpec("P")
 @click.command("import-prompts")
 @click.argument("path", type=click.Path(exists=True, path_type=Path))
 @click.option("--leave-out", "left_out", multiple=True, metavar="COLUMN", help="Do not keep this column.")
+@in_project
 @plain_errors
 def import_prompts(path: Path, left_out: tuple[str, ...]) -> None:
     """Queue the texts of a file for the annotators: CSV, TSV, JSON, JSON Lines, XLSX, Parquet or plain lines.
@@ -109,6 +111,7 @@ def _redaction(command: Callable[P, None]) -> Callable[P, None]:
     type=click.Path(dir_okay=False, path_type=Path),
     help="Write a new file that says what was exported, masked and left out.",
 )
+@in_project
 @plain_errors
 def export(format_name: str, pseudonyms: bool, personal: Personal, evaluation: Evaluation, place: Path | None) -> None:
     """Write every standing judgment to standard output."""
@@ -128,6 +131,7 @@ def export(format_name: str, pseudonyms: bool, personal: Personal, evaluation: E
 @click.argument("path", type=click.Path(dir_okay=False, path_type=Path))
 @click.option("--contents", type=click.Choice(get_args(Contents)), default="pairs", show_default=True)
 @_redaction
+@in_project
 @plain_errors
 def export_data_set(path: Path, contents: Contents, personal: Personal, evaluation: Evaluation) -> None:
     """Write what stands as a new zip in the layout of the Hugging Face hub: a card, a manifest and a Parquet file."""

@@ -15,6 +15,7 @@ class Turn(IntEnum):
     GUESSES = 7_302
     FIRST_ADMIN = 7_303
     MIGRATIONS = 7_304
+    ASSIGNMENTS = 7_305
 
 
 def one_at_a_time(session: Session, turn: Turn) -> None:

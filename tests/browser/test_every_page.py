@@ -36,7 +36,9 @@ NO_PAGES = {
 
 
 @pytest.fixture(scope="module")
-def addresses(tmp_path_factory: pytest.TempPathFactory, ended_run: int, measured_version: int) -> Iterator[list[str]]:
+def addresses(
+    tmp_path_factory: pytest.TempPathFactory, product: Product, ended_run: int, measured_version: int
+) -> Iterator[list[str]]:
     """Every page that has no number in its address, and those that have one, with a number."""
     app = create_app(Settings.from_env({"MELLOW_HOME": str(tmp_path_factory.mktemp("home"))}))
     plain = {
@@ -49,6 +51,7 @@ def addresses(tmp_path_factory: pytest.TempPathFactory, ended_run: int, measured
         *sorted(plain - NO_PAGES),
         "/admin/people/1",
         "/admin/people/1/delete",
+        f"/admin/people/groups/{product.api.ok('POST', '/groups', {'name': 'Evenings'})['id']}",
         "/admin/data/prompts/1/delete",
         f"/admin/runs/{ended_run}",
         f"/admin/runs/compare?run={ended_run}",

@@ -3,8 +3,8 @@
 A session is of one project, of the first unless it entered another. What it selects, updates or deletes through the ORM
 is limited to that project's rows, and rows that are added to it become the project's. So the rules in `app.services`
 need not name the project, and none can forget it. A session that sees `everything` is limited to none: for the queue of
-runs, personal data and the deletion of people. Statements that are run on a connection are not limited: they take
-`mine`.
+runs, personal data and the deletion of people; a row that is added to it has to name its project. Statements that are
+run on a connection are not limited: they take `mine`.
 """
 
 from __future__ import annotations
@@ -123,5 +123,17 @@ def _limited_to(project: int) -> LoaderCriteriaOption:
 
 @event.listens_for(Session, "before_attach")
 def _own(session: Session, row: object) -> None:
-    if isinstance(row, Owned) and row.project_id is None and (project := project_of(session)) is not None:
-        row.project_id = project
+    """Make a new row the session's project's; raises LookupError for one that names none where all are seen."""
+    if isinstance(row, Owned) and row.project_id is None:
+        row.project_id = owner_of(session, type(row))
+
+
+def owner_of(session: Session, table: type[Owned]) -> int:
+    """Return the id of the project that rows are of which are added to a session.
+
+    Raises LookupError if it sees the rows of all projects: then each row has to name its own.
+    """
+    project = project_of(session)
+    if project is None:
+        raise LookupError(f"A {table.__name__} that is added to a session that sees all projects must name its own.")
+    return project

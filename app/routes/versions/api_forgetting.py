@@ -65,7 +65,7 @@ def preview_forgetting(body: ForgettingRequest) -> ResponseReturnValue:
         "steps": [{"version": step.version.number, "pairs": step.pairs} for step in plan.steps],
         "left_out": list(plan.left_out),
         "problem": plan.problem,
-        "elsewhere": forgetting.elsewhere(session, meant),
+        "elsewhere": [one.slug for one in forgetting.elsewhere(session, meant) if one.versions],
     }
 
 

@@ -2,20 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_login import current_user
 
 from app.db import ForgettingKind
 from app.domain_errors import Conflict, DomainError, Invalid
 from app.extensions import db
 from app.routes.versions import forgetting_actions
+from app.routes.versions.elsewhere import address_in
 from app.services.exchange.incoming import history
 from app.services.training import preference_rows
 from app.services.training.rebuilds import forgetting_runs
 from app.services.versions import forgetting, versions
-from app.services.versions.forgetting import Forgotten
+from app.services.versions.forgetting import Elsewhere, Forgotten
 from app.words import gettext, ngettext
 from models.model_errors import StoreError
+
+
+class Others(NamedTuple):
+    """Other projects with the addresses of this page in them, and whether there are some that the person is not told.
+
+    Without an address the person may not open it there.
+    """
+
+    named: Sequence[tuple[Elsewhere, str | None]]
+    more: bool
+
 
 blueprint = Blueprint("forgetting", __name__, url_prefix="/admin/versions/forget")
 
@@ -44,6 +60,7 @@ def _page(problem: str = "") -> str:
         imports=history.page(session).imports,
         meant=meant,
         learners=learners,
+        others=_others(meant) if meant else None,
         plan=forgetting_runs.plan(session, meant, learners, target) if meant and target in known else None,
         serving=versions.serving_number(session),
         states=forgetting_runs.every(session),
@@ -90,6 +107,15 @@ def delete_old(forgetting_id: int) -> ResponseReturnValue:
     else:
         flash(ngettext("%(num)d version is deleted.", "%(num)d versions are deleted.", len(numbers)), "success")
     return redirect(url_for("forgetting.progress", forgetting_id=forgetting_id))
+
+
+def _others(meant: Forgotten) -> Others:
+    """Return what other projects have of it, as far as it is for the person who asks."""
+    found = forgetting.elsewhere(db.session(), meant)
+    asked = {"kind": str(meant.kind), "number": meant.number}
+    named = [(one, address_in(one.id, "forgetting.page", **asked)) for one in found]
+    shown = [(one, address) for one, address in named if address or current_user.is_admin]
+    return Others(shown, len(found) > len(shown))
 
 
 def _meant() -> Forgotten:

@@ -14,6 +14,7 @@ from app.routes import table_view
 from app.routes.versions import beside
 from app.routes.versions.actions import promote as make_live
 from app.routes.versions.drawing import draw
+from app.routes.versions.elsewhere import address_in
 from app.schemas.windows import Window
 from app.services.training.rebuilds import forgetting_runs
 from app.services.versions import evaluations, learned, lineage, timeline, versions
@@ -83,6 +84,7 @@ def _version_page(number: int, typed: str | None = None) -> str:
     return render_template(
         "versions/version.html",
         version=row,
+        parent_address=_address_of(row.parent_number) if row.parent_number else None,
         serving=versions.serving_number(session),
         run=session.get(TrainingRun, row.run_id) if row.run_id else None,
         manifest=manifest,
@@ -143,6 +145,12 @@ def delete(number: int) -> ResponseReturnValue:
     mellow().trial.forget()
     flash(gettext("Version %(number)s is deleted.", number=number), "success")
     return redirect(url_for("versions.page"))
+
+
+def _address_of(number: int) -> str | None:
+    """Return the path of a version's page in its project, from which this one may have a copy of it; None without."""
+    project = versions.project_of_version(db.session(), number)
+    return address_in(project, "versions.version", number=number) if project is not None else None
 
 
 def _chosen(everything: list[Version]) -> list[Version]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import time
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -27,8 +28,11 @@ class Chunk:
     ended: Ended | None
 
 
-def chunks(response: http.client.HTTPResponse) -> Iterator[Chunk]:
-    """Yield what is written; raises WriterAway if it breaks off before every answer that was begun has ended."""
+def chunks(response: http.client.HTTPResponse, deadline: float) -> Iterator[Chunk]:
+    """Yield what is written; raises WriterAway if it breaks off before every answer that was begun has ended.
+
+    Raises TimeoutError after the deadline, a time of `time.monotonic`, also while nothing but comments come.
+    """
     if "json" in response.headers.get_content_type():
         for chunk in _of_choices(_read(response.read(_LONGEST_ANSWER)), "message"):
             yield Chunk(chunk.index, visible(_whole(chunk.text)[0]), chunk.ended)
@@ -36,6 +40,8 @@ def chunks(response: http.client.HTTPResponse) -> Iterator[Chunk]:
     begun: set[int] = set()
     halves: defaultdict[int, str] = defaultdict(str)
     while raw := response.readline(_LONGEST_LINE):
+        if time.monotonic() > deadline:
+            raise TimeoutError
         name, _, value = raw.strip().partition(b":")
         if name != b"data":
             continue

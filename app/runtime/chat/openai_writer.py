@@ -18,7 +18,7 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
 
-from app.runtime.chat.completion_stream import Chunk, chunks
+from app.runtime.chat.completion_stream import chunks
 from models.chat.writing import ROUNDS, Again, Answer, AnswerRequest, Ended, Event, Piece, Written
 from models.model_errors import AnswersRefused, WriterAway, WriterBusy
 
@@ -92,7 +92,7 @@ class OpenAIWriter:
             writing.texts[place] = ""
             writing.ended.pop(place, None)
         with self._response(self._body(request, len(places), attempt), deadline) as response:
-            for chunk in self._timed(chunks(response), deadline):
+            for chunk in chunks(response, deadline):
                 if not 0 <= chunk.index < len(places):
                     continue
                 place = places[chunk.index]
@@ -116,13 +116,6 @@ class OpenAIWriter:
         if request.seed is not None:
             said["seed"] = (request.seed + attempt) % 2**31
         return json.dumps(said, ensure_ascii=False).encode()
-
-    def _timed(self, found: Iterator[Chunk], deadline: float) -> Iterator[Chunk]:
-        """Yield the chunks as long as there is time."""
-        for chunk in found:
-            if time.monotonic() > deadline:
-                raise WriterAway(f"The server of the chat model took longer than {self._whole:g} seconds.")
-            yield chunk
 
     @contextmanager
     def _response(self, body: bytes, deadline: float) -> Iterator[http.client.HTTPResponse]:

@@ -77,7 +77,8 @@ OF_OTHERS = exists(select(Judgment.id).where(Judgment.generation_id == Generatio
 class Traces:
     """Numbers of what is stored of a person.
 
-    `judgments` are theirs, undone ones too, of which `written` have a text and `reasons` a reason of their own.
+    `judgments` are theirs, undone ones too, of which `written` have a text, `reasons` a reason and `comments` a comment
+    of their own.
     `screens` were shown to them, `unjudged` of these without a judgment. `texts` were typed by them and seen by nobody
     else, `shared_texts` by others, too. `others` are judgments of other people that they imported, with `imports`
     files. So many `versions` learned from their judgments.
@@ -86,6 +87,7 @@ class Traces:
     judgments: int
     written: int
     reasons: int
+    comments: int
     versions: int
     screens: int = 0
     unjudged: int = 0
@@ -208,10 +210,11 @@ _WANTED = (Prompt.queued, Prompt.import_id.is_not(None), Prompt.gold_answer.is_n
 
 
 def _judged(session: Session, meant: ColumnElement[bool]) -> dict[str, int]:
-    said = (func.count(Judgment.id), func.count(Judgment.edited_text), func.count(Judgment.reason))
-    judgments, written, reasons = session.execute(select(*said).where(meant)).one()
+    told = {"written": Judgment.edited_text, "reasons": Judgment.reason, "comments": Judgment.comment}
+    counted = [func.count(column).label(name) for name, column in told.items()]
+    found = session.execute(select(func.count(Judgment.id).label("judgments"), *counted).where(meant)).one()
     versions = learned.versions_that_read(session, session.scalars(select(Judgment.id).where(meant)))
-    return {"judgments": judgments, "written": written, "reasons": reasons, "versions": versions}
+    return {**found._mapping, "versions": versions}
 
 
 def _let_out(session: Session, by: int | None, user_id: int, confirmed: str) -> None:

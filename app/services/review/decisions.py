@@ -6,9 +6,11 @@ beside it (docs/decisions/0067-a-decision-is-a-judgment.md).
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from msgspec import structs
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.db import Generation, Judgment, Prompt, Review, ReviewState, now, write_transaction
@@ -22,8 +24,9 @@ from app.words import gettext
 
 
 def decide(session: Session, by: int, review_id: int, said: DecisionRequest) -> int:
-    """Store what a reviewer decides, and return the id of its judgment; the prompt leaves the queue.
+    """Store what a reviewer decides, and return the id of its judgment.
 
+    The prompt leaves the queue, unless another of its reviews waits for one more opinion.
     Deciding the same twice is one decision. Raises NotFound, Invalid, and Conflict if somebody decided otherwise.
     """
     with write_transaction(session):
@@ -33,10 +36,10 @@ def decide(session: Session, by: int, review_id: int, said: DecisionRequest) -> 
         screen = session.get_one(Generation, review.generation_id)
         own = storing.store_for_review(session, screen, by)
         number = judgments.decide(session, by, _on(own, screen, said).judgment(own.id), said.reason)
-        prompt = _prompt(session, review)
+        prompt, waiting = _prompt(session, review), _waiting_beside(session, review)
         if review.waits_for is not None:
-            prompt.overlap, review.waits_for, review.overlap_before = review.overlap_before, None, None
-        if prompt.queued and prompt.gold_answer is None:
+            _wait_no_more(review, prompt, waiting)
+        if prompt.queued and prompt.gold_answer is None and not waiting:
             prompt.queued, prompt.retired_at = False, now()
         _counted(session, review)
         _record(session, by, "review.decided", review, judgment=number, verdict=str(said.verdict))
@@ -75,7 +78,8 @@ def send_back(session: Session, by: int, review_id: int) -> None:
             raise Conflict(
                 gettext("Too many people skipped or flagged this: nobody else is asked. Decide it yourself.")
             )
-        review.waits_for, review.overlap_before = people + 1, prompt.overlap
+        before = [one.overlap_before for one in _waiting_beside(session, review)]
+        review.waits_for, review.overlap_before = people + 1, before[0] if before else prompt.overlap
         prompt.overlap, prompt.queued, prompt.retired_at = people + 1, True, None
         _counted(session, review)
         _record(session, by, "review.sent_back", review)
@@ -88,12 +92,13 @@ def call_back(session: Session, by: int, review_id: int) -> None:
         review = _locked(session, review_id)
         if review.waits_for is None:
             return
-        prompt = _prompt(session, review)
-        prompt.overlap, review.waits_for, review.overlap_before = review.overlap_before, None, None
+        prompt, waiting = _prompt(session, review), _waiting_beside(session, review)
+        _wait_no_more(review, prompt, waiting)
         _counted(session, review)
-        prompt.queued, prompt.retired_at = False, now()
-        session.flush()
-        retirement.bring_back(session, studio_settings.settings(session), Prompt.id == prompt.id)
+        if not waiting:
+            prompt.queued, prompt.retired_at = False, now()
+            session.flush()
+            retirement.bring_back(session, studio_settings.settings(session), Prompt.id == prompt.id)
         _record(session, by, "review.called_back", review)
         queue_progress.mark(session)
 
@@ -111,6 +116,18 @@ def _locked(session: Session, review_id: int) -> Review:
 
 def _prompt(session: Session, review: Review) -> Prompt:
     return session.get_one(Prompt, review.prompt_id, with_for_update=True)
+
+
+def _waiting_beside(session: Session, review: Review) -> Sequence[Review]:
+    """Return the other reviews of the same prompt that wait for one more opinion."""
+    others = select(Review).where(Review.prompt_id == review.prompt_id, Review.id != review.id)
+    return session.scalars(others.where(Review.waits_for.is_not(None)).execution_options(populate_existing=True)).all()
+
+
+def _wait_no_more(review: Review, prompt: Prompt, waiting: Sequence[Review]) -> None:
+    """Let a review wait no more: its prompt has its own overlap again, or what others that wait ask for."""
+    prompt.overlap = max((one.waits_for or 0 for one in waiting), default=review.overlap_before)
+    review.waits_for = review.overlap_before = None
 
 
 def _on(own: Generation, screen: Generation, said: DecisionRequest) -> DecisionRequest:
@@ -131,12 +148,17 @@ def _same_or_conflict(session: Session, by: int, review: Review, said: DecisionR
     screen = session.get_one(Generation, review.generation_id)
     places = {card.id: card.position for card in (*screen.candidates, *decision.generation.candidates)}
     stands = (decision.user_id, decision.verdict, decision.edited_text, decision.reason)
-    chosen = [places.get(number) for number in (decision.candidate_id, said.candidate_id) if number is not None]
-    same_card = len(chosen) in (0, 2) and len(set(chosen)) < 2
-    if stands == (by, said.verdict, said.edited_text, said.reason) and same_card and not said.tied:
+    same_cards = _named(places, decision) == _named(places, said)
+    if stands == (by, said.verdict, said.edited_text, said.reason) and same_cards:
         return decision.id
     sentence = gettext("This was decided already: take that decision back first.")
     raise Conflict(sentence, judgment_id=decision.id)
+
+
+def _named(places: Mapping[int, int], said: Judgment | DecisionRequest) -> set[int | None]:
+    """Return the places of the cards that are said to be best; none of a tie of all, which is stored without a name."""
+    found = {places.get(number) for number in (said.candidate_id, *(said.tied or ())) if number is not None}
+    return found if len(found) < len(set(places.values())) else set()
 
 
 def _counted(session: Session, review: Review) -> None:

@@ -90,14 +90,18 @@ def preference_rows(
 
 
 def last_judgment(session: Session, method: str) -> int:
-    """Return the id of the last standing judgment that `method` can learn from, 0 if there is none."""
+    """Return the id of the last standing judgment that `method` can learn from, 0 if there is none.
+
+    A decision that nothing is learned from is one of them if something was decided by it: it is known to the run.
+    """
     last = session.scalar(
         select(func.max(Judgment.id))
         .join(Preference, Preference.judgment_id == Judgment.id)
         .where(*COUNTS, *unhurried(session))
     )
     marked = kto_rows.last_marked(session) if method == kto_rows.UNPAIRED_METHOD else None
-    return max(last or 0, marked or 0)
+    decision = session.scalar(select(func.max(Judgment.decided_by)).where(Judgment.undone_at.is_(None)))
+    return max(last or 0, marked or 0, decision or 0)
 
 
 def many(session: Session) -> bool:

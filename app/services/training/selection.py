@@ -14,7 +14,7 @@ from msgspec.structs import force_setattr
 from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import Session
 
-from app.db import COUNTS, JUDGE, Candidate, Generation, Judgment, Prompt, Verdict
+from app.db import JUDGE, Candidate, Generation, Judgment, Prompt, Verdict
 from app.domain_errors import Invalid
 from app.schemas.days import Day, check_days
 from app.schemas.kinds import LARGEST_ID, STORABLE
@@ -131,9 +131,10 @@ class Selection(Sent, frozen=True):
     def conditions(self, last_judgment_id: int, *also: ColumnElement[bool]) -> list[ColumnElement[bool]]:
         """Return the conditions of the judgments up to that one that count and are selected.
 
-        Those that do not meet `also` are left out before anything else is asked, so that they agree with nobody.
+        A decision that is not among them decides nothing: what it decided counts. Those that do not meet `also` are
+        left out before anything else is asked, so that they agree with nobody.
         """
-        found: list[ColumnElement[bool]] = [*COUNTS, Judgment.id <= last_judgment_id, *also]
+        found: list[ColumnElement[bool]] = [Judgment.undone_at.is_(None), Judgment.id <= last_judgment_id, *also]
         if self.people:
             found.append(Judgment.user_id.in_(self.people))
         if self.without:
@@ -145,6 +146,8 @@ class Selection(Sent, frozen=True):
         if self.sources:
             wanted = select(Generation.id).join(Prompt).where(Prompt.source.in_(self.sources))
             found.append(Judgment.generation_id.in_(wanted))
+        decisions = select(Judgment.id).where(Judgment.decision, *found).correlate(None)
+        found.append(or_(Judgment.decided_by.is_(None), Judgment.decided_by.not_in(decisions)))
         if self.min_agreement:
             found.append(Judgment.id.not_in(_disputed(last_judgment_id, self.min_agreement, *also)))
         return found

@@ -6,8 +6,10 @@ A version is never changed. Forgetting makes new versions without what is forgot
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from sqlalchemy import ColumnElement, false, func, or_, select
@@ -116,6 +118,16 @@ class Learner:
     at_most: bool
 
 
+class Elsewhere(NamedTuple):
+    """Another project: how many judgments it has of what is forgotten, and its versions that learned from it."""
+
+    id: int
+    slug: str
+    name: str
+    judgments: int
+    versions: tuple[int, ...]
+
+
 def forgotten(session: Session, kind: str, number: int | None) -> Forgotten:
     """Return what is to be forgotten; raises Invalid, or NotFound if there is no such thing."""
     if kind not in list(ForgettingKind):
@@ -149,12 +161,20 @@ def learners(session: Session, meant: Forgotten) -> list[Learner]:
     return [one for one in found if project in (one.version.project_id, None)]
 
 
-def elsewhere(session: Session, meant: Forgotten) -> list[str]:
-    """Return the slugs of the other projects whose versions learned from it: it is to be forgotten there, too."""
-    project = project_of(session)
+def elsewhere(session: Session, meant: Forgotten) -> list[Elsewhere]:
+    """Return the other projects that have judgments of it, or versions that learned from it."""
+    learned_in: defaultdict[int, list[int]] = defaultdict(list)
     with everything(session):
-        others = {one.version.project_id for one in _learners(session, meant)} - {project}
-    return list(session.scalars(select(Project.slug).where(Project.id.in_(others)).order_by(Project.id)))
+        for one in _learners(session, meant):
+            learned_in[one.version.project_id].append(one.version.number)
+        counted = select(Judgment.project_id, func.count()).where(meant.judgments()).group_by(Judgment.project_id)
+        judgments: dict[int, int] = dict(iter(session.execute(counted)))
+    found = select(Project.id, Project.slug, Project.name).where(Project.id.in_({*learned_in, *judgments}))
+    others = session.execute(found.where(Project.id != project_of(session)).order_by(Project.id))
+    return [
+        Elsewhere(number, slug, name, judgments.get(number, 0), tuple(learned_in[number]))
+        for number, slug, name in others
+    ]
 
 
 def _learners(session: Session, meant: Forgotten) -> list[Learner]:

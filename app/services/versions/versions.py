@@ -48,6 +48,12 @@ def get(session: Session, number: int) -> Version:
     return version
 
 
+def project_of_version(session: Session, number: int) -> int | None:
+    """Return the id of the project that a version of any project is of; None if there is no such version."""
+    with everything(session):
+        return session.scalar(select(Version.project_id).where(Version.number == number))
+
+
 def usable(session: Session, number: int, *, locked: bool = False) -> Version:
     """Return a version whose files exist, to serve, train from or try; raises NotFound or Conflict.
 

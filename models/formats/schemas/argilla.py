@@ -36,7 +36,10 @@ from models.formats.rows import BadRow, Fields, text
 from models.formats.schemas.trl import number
 
 MORE = "judgment_remarks"
-"""The list among the metadata of the studio's own exports that has remarks and comment of each response, as JSON."""
+"""The list among the metadata of the studio's own exports that says more of each response, as JSON.
+
+It has remarks, a comment, and whether it is a decision.
+"""
 _OF_STUDIO = ("judgment", "verdict", "person", MORE)
 _NUMBER = re.compile(r"\d+$")
 _OF_HUB = ".responses"
@@ -187,7 +190,8 @@ def _read(texts: Mapping[str, Any], shown: Sequence[str], response: _Response) -
         return found
     try:
         remarks = read_remarks(response.more.get("remarks"), {name: str(one) for name, one in texts.items()})
-        return replace(found, remarks=remarks, comment=read_reason(response.more.get("comment")))
+        comment, decision = read_reason(response.more.get("comment")), response.more.get("decision") is True
+        return replace(found, remarks=remarks, comment=comment, decision=decision)
     except BadRow as reason:
         return str(reason)
 

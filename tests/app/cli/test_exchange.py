@@ -13,7 +13,7 @@ import pytest
 from flask import Flask
 from sqlalchemy.orm import Session
 
-from app.db import Prompt
+from app.db import Prompt, within
 from app.services.desk import judgments
 from models.formats import read_rows
 from tests import factories
@@ -153,3 +153,30 @@ def test_export_dataset_writes_a_new_zip_that_can_be_imported(app: Flask, sessio
     assert [row["chosen"] for row in read_rows(path).rows] == ["a"]
     again = run(app, "export-dataset", str(path))
     assert (again.exit_code, "File exists" in again.stderr) == (1, True)
+
+
+def test_a_command_is_about_the_project_that_it_names(app: Flask, session: Session, tmp_path: Path) -> None:
+    second = factories.project(session).id
+    path = tmp_path / "prompts.txt"
+    path.write_text("of the second\n")
+    assert run(app, "import-prompts", str(path), "--project", "second").stdout.startswith("1 queued")
+    assert rows(session, Prompt) == []
+    person = factories.user(session).id
+    factories.judgment(session, factories.generation(session, person, ["a first", "b"]))
+    with within(session, second):
+        assert [(one.text, one.queued) for one in rows(session, Prompt)] == [("of the second", True)]
+        factories.judgment(session, factories.generation(session, person, ["a second", "b"], version=2))
+
+    def exported(*options: str) -> list[str]:
+        return [json.loads(line)["chosen"] for line in run(app, "export", *options).stdout.splitlines()]
+
+    assert (exported(), exported("--project", "second")) == (["a first"], ["a second"])
+    made = tmp_path / "pairs.zip"
+    assert run(app, "export-dataset", str(made), "--project", "second").exit_code == 0
+    assert [row["chosen"] for row in read_rows(made).rows] == ["a second"]
+
+
+@pytest.mark.parametrize("command", [("export",), ("export-dataset", "new.zip"), ("import-prompts", __file__)])
+def test_a_project_that_is_not_there_is_one_sentence(app: Flask, command: tuple[str, ...]) -> None:
+    result = run(app, *command, "--project", "nowhere")
+    assert (result.exit_code, result.stdout, result.stderr) == (1, "", "Error: There is no project nowhere.\n")

@@ -7,15 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from typing import TypeVar
 
 import pytest
 from flask import Flask
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from app.db import SERVING, Alias, RunStatus, TrainingRun, Version, now, write_transaction
+from app.db import SERVING, Alias, AssignedPrompt, RunStatus, TrainingRun, Version, now, write_transaction
 from app.domain_errors import Conflict
+from app.services.prompts.assigning import assignments
+from app.services.prompts.assigning.assignments import Assigning
 from app.services.training import runs
 from app.services.versions import live_comparison, versions
 from app.services.versions.live_comparison_verdict import look
@@ -145,3 +148,19 @@ def test_no_run_starts_from_a_version_that_is_being_deleted(postgres_app: Flask,
     with pytest.raises(Conflict, match="Version 2 was deleted"):
         second_of(postgres_app, deletes, lambda own: runs.request(own, admin, "dpo", {}, parent_version=2)[0].id)
     assert runs.queue(session) == []
+
+
+def test_prompts_that_are_being_assigned_move_to_whom_they_are_assigned_next(
+    postgres_app: Flask, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada, ben, admin, other = (factories.user(session).id for _ in range(4))
+    prompts = [factories.prompt(session, queued=True).id for _ in range(2)]
+
+    def to_ada(own: Session) -> None:
+        with monkeypatch.context() as patched:
+            patched.setattr(assignments, "write_transaction", lambda _: nullcontext())  # it is held open here
+            assignments.assign(own, admin, prompts, Assigning(user_id=ada))
+
+    made = second_of(postgres_app, to_ada, lambda own: assignments.assign(own, other, prompts, Assigning(user_id=ben)))
+    assert (made.prompts, made.moved) == (2, 2)
+    assert session.scalars(select(AssignedPrompt.assignment_id)).all() == [made.id, made.id]

@@ -259,7 +259,8 @@ def test_a_forgetting_says_in_which_other_projects_versions_learned_from_it(two:
     fill(two.second, admin.id, [person], 11)
     two.first.rollback()
     assert forgetting.learners(two.first, meant(person)) == []
-    assert forgetting.elsewhere(two.first, meant(person)) == ["second"]
+    (other,) = forgetting.elsewhere(two.first, meant(person))
+    assert (other.slug, other.judgments, other.versions) == ("second", 3, (12,))
     assert [one.version.number for one in forgetting.learners(two.second, meant(person))] == [12]
 
 

@@ -108,8 +108,8 @@ def _beside(first: JudgedScreen, screen: JudgedScreen, prefix: str) -> Record:
 
 
 def _more(first: JudgedScreen, screen: JudgedScreen) -> str:
-    """The same as JSON, for a field that holds a text; empty where nothing was said."""
-    said = _beside(first, screen, "response-")
+    """The same and whether it is a decision, as JSON for a field that holds a text; empty where there is nothing."""
+    said = _beside(first, screen, "response-") | ({"decision": True} if screen.decision else {})
     return json.dumps(said, ensure_ascii=False) if said else ""
 
 

@@ -22,8 +22,10 @@ from app.db import (
     GroupMember,
     PeopleGroup,
     Prompt,
+    Turn,
     User,
     now,
+    one_at_a_time,
     project_ids,
     within,
     write_transaction,
@@ -95,6 +97,7 @@ def assign(session: Session, by: int, meant: PromptFilter | Sequence[int], wishe
     if number > MOST:
         raise Invalid(gettext("At most %(most)s prompts can be assigned at once: narrow the search.", most=MOST))
     with write_transaction(session):
+        one_at_a_time(session, Turn.ASSIGNMENTS)  # another one may take the same prompts
         people = _people(session, wished)
         made = Assignment(
             user_id=wished.user_id,

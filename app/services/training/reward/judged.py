@@ -94,16 +94,18 @@ def deleted(session: Session) -> int:
 
 
 def standing(session: Session, *conditions: ColumnElement[bool]) -> list[int]:
-    """Return the ids of the latest WINDOW judgments with a preference that meet the conditions, the oldest first."""
+    """Return the ids of the latest WINDOW judgments with a preference that meet the conditions, the oldest first.
+
+    Without conditions they are those that count at present.
+    """
     found = session.scalars(
         select(Judgment.id)
         .join(Generation, Generation.id == Judgment.generation_id)
         .where(
-            *COUNTS,
+            *(conditions or COUNTS),
             Judgment.verdict.not_in((Verdict.SKIPPED, Verdict.FINE)),
             Generation.gold.is_(False),
             *unhurried(session),
-            *conditions,
         )
         .order_by(Judgment.id.desc())
         .limit(WINDOW)

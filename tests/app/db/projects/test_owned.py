@@ -86,6 +86,22 @@ def test_what_was_read_of_another_project_is_not_given_out_again(session: Sessio
     assert session.get(Prompt, prompt.id) is None
 
 
+def test_a_row_that_is_added_where_all_projects_are_seen_names_its_own(session: Session) -> None:
+    other = factories.project(session).id
+    row = {"text": "new", "sha256": "0" * 64, "source": "new"}
+    with everything(session):
+        with pytest.raises(LookupError, match=r"^A Prompt that is added to a session that sees all projects"):
+            factories.prompt(session)
+        with pytest.raises(LookupError, match="must name its own"), write_transaction(session):
+            insert_new(session, Prompt, [row], Prompt.sha256)
+        factories.prompt(session, project_id=other)
+        with write_transaction(session):
+            insert_new(session, Prompt, [row | {"project_id": other}], Prompt.sha256)
+    assert rows(session, Prompt) == []
+    with within(session, other):
+        assert [one.project_id for one in rows(session, Prompt)] == [other, other]
+
+
 def test_a_factory_of_sessions_and_names_of_projects(session: Session) -> None:
     other = factories.project(session).id
     assert (project_of(session), project_ids(session)) == (1, [1, other])

@@ -9,7 +9,8 @@ import pytest
 from flask import Flask
 from sqlalchemy.orm import Session
 
-from app.db import Forgetting, RunStatus, TrainingRun, Version, write_transaction
+from app.db import Forgetting, ProjectRole, RunStatus, TrainingRun, Version, within, write_transaction
+from app.services.projects import memberships
 from app.services.system import deletions
 from app.services.training import runs
 from app.services.versions import learned, versions
@@ -77,6 +78,30 @@ def test_an_admin_forgets_a_person_and_deletes_what_had_learned_from_them(
     assert "In the place of version 2 there is version 3" in page
     assert "Version 2 is live. Make another one live first." in page
     assert [row.serve for row in rows(session, Forgetting)] == [True]
+
+
+def test_what_other_projects_have_of_a_person_is_named_to_those_who_may_know(
+    app: Flask, session: Session, admin: Person, leaver: Person, theirs: list[int]
+) -> None:
+    second = factories.project(session)
+    with within(session, second.id):
+        factories.version(session, 11, parent_number=None)
+        own = [factories.judgment(session, factories.generation(session, leaver.id, version=11)).id for _ in range(2)]
+        run = factories.run(session, RunStatus.SUCCEEDED, judgments=learned.pack(own), last_judgment_id=max(own))
+        factories.version(session, 12, run_id=run.id, parent_number=11)
+    asked = f"?kind=person&number={leaver.id}"
+    browser = admin.browser()
+    page = browser.get(f"{FORGET}{asked}").text
+    assert "Second 2 12" in words(page)
+    assert f'<a href="/p/second{html.escape(FORGET + asked)}">' in page
+    assert "First project 3 2" in words(browser.get(f"/p/second{FORGET}{asked}").text)
+
+    leader = make_person(app, session)
+    memberships.begin(session, leader.id, {second.id: ProjectRole.ADMIN})
+    session.commit()
+    page = words(leader.browser().get(f"/p/second{FORGET}{asked}").text)
+    assert "Projects that you may not enter have something of it, too: ask an admin of the studio." in page
+    assert "First project" not in page
 
 
 def test_the_old_versions_go_with_one_button_and_their_number(

@@ -9,12 +9,13 @@ import pytest
 from flask import Flask
 from sqlalchemy.orm import Session
 
-from app.db import RunStatus, write_transaction
+from app.db import FIRST, ProjectRole, RunStatus, within, write_transaction
+from app.services.projects import memberships
 from app.services.system import deletions
 from app.services.versions import learned
 from tests import factories
 from tests.reports import report
-from tests.studio import Person
+from tests.studio import Person, make_person
 
 
 def words(page: str) -> str:
@@ -49,6 +50,27 @@ def test_a_version_says_where_it_comes_from(session: Session, measured: None, ad
     assert f"Hash of the version {2:064x}"[:36] in page
     assert "It agrees with 90.0 % of the pairs it was trained on, its parent with 40.0 %." in page
     assert "changed by −1.23 %" in page
+
+
+def test_a_copy_leads_to_the_version_of_another_project_for_those_who_may_open_it(
+    app: Flask, session: Session, measured: None, admin: Person
+) -> None:
+    second = factories.project(session)
+    with within(session, second.id):
+        factories.version(session, 3, method="copy", parent_number=1)
+    leader = make_person(app, session)
+    memberships.begin(session, leader.id, {second.id: ProjectRole.ADMIN})
+    session.commit()
+    page = "/p/second/admin/versions/3"
+    assert '<a href="/admin/versions/1">version 1</a>' in admin.browser().get(page).text
+    shown = leader.browser().get(page).text
+    assert "Trained from version 1" in words(shown)
+    assert "versions/1" not in shown
+    memberships.begin(session, leader.id, {FIRST: ProjectRole.ADMIN, second.id: ProjectRole.ADMIN})
+    session.commit()
+    browser = leader.browser()
+    assert '<a href="/admin/versions/1">version 1</a>' in browser.get(page).text
+    assert browser.get("/admin/versions/1").status_code == 200
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import json
 import logging
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -242,6 +242,23 @@ def test_a_server_that_is_silent_is_waited_for_only_so_long(limits: dict[str, fl
         over.wait(10)
 
     with writer_of(hang, **limits) as (writer, _):
+        with pytest.raises(WriterAway, match="did not answer in time"):
+            list(writer.write(REQUEST))
+        over.set()
+
+
+def test_a_server_that_says_no_more_than_that_it_is_alive_is_waited_for_only_so_long() -> None:
+    over = threading.Event()
+
+    def keep_alive(handler: Handler) -> None:
+        handler.begin()
+        handler.piece(0, "Well")
+        with suppress(OSError):  # once the writer has closed the connection
+            for _ in range(200):
+                handler.wfile.write(b": alive\n\n")
+                over.wait(0.01)
+
+    with writer_of(keep_alive, whole=0.2) as (writer, _):
         with pytest.raises(WriterAway, match="did not answer in time"):
             list(writer.write(REQUEST))
         over.set()

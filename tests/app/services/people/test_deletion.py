@@ -76,7 +76,7 @@ def ada(session: Session) -> int:
     typed = factories.prompt(session, "a zebra was typed", source="typed")
     factories.judgment(session, factories.generation(session, person, prompt=typed), reason="for an okapi")
     edited = factories.generation(session, person)
-    factories.judgment(session, edited, verdict="edited", edited_text="a quagga", candidate_id=None)
+    factories.judgment(session, edited, verdict="edited", edited_text="a quagga", candidate_id=None, comment="no tapir")
     factories.generation(session, person, prompt=factories.prompt(session, "a gnu waits", source="typed"))
     return person
 
@@ -95,7 +95,16 @@ def test_what_is_there_is_said_in_numbers(session: Session) -> None:
         factories.generation(session, somebody, prompt=shared)
     factories.judgment(session, factories.generation(session, person), imported=True, annotator="Bob")
     assert deletion.traces(session, person) == Traces(
-        judgments=2, written=1, reasons=1, versions=0, screens=4, unjudged=2, texts=2, shared_texts=1, others=1
+        judgments=2,
+        written=1,
+        reasons=1,
+        comments=1,
+        versions=0,
+        screens=4,
+        unjudged=2,
+        texts=2,
+        shared_texts=1,
+        others=1,
     )
 
 
@@ -105,7 +114,7 @@ def test_nothing_of_a_deleted_person_is_left_and_nothing_of_others_is_lost(eithe
     deleted = deletion.delete_person(either, admin, person, " ADA@example.org ", keep_judgments=False)
     assert sorted(deleted.texts) == ["a gnu waits", "a zebra was typed"]
     kept = everything(either)
-    for word in ("ada@", "Ada", "Lovelace", "Samarkand", "zebra", "okapi", "quagga", "gnu"):
+    for word in ("ada@", "Ada", "Lovelace", "Samarkand", "zebra", "okapi", "quagga", "tapir", "gnu"):
         assert word not in kept, word
     assert [judgment.id for judgment in rows(either, Judgment)] == [theirs]
     assert len(rows(either, DeletedJudgment)) == 2

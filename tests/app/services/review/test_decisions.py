@@ -37,7 +37,7 @@ def chosen(review: Review, session: Session, text: str, **values: Any) -> Decisi
 def learned(session: Session) -> list[tuple[str, str]]:
     """The pairs that a training would read."""
     session.rollback()
-    return [(good, bad) for _, good, bad, *_ in preference_rows.preference_rows(session, 2**31)]
+    return [(good, bad) for _, good, bad, *_ in preference_rows.preference_rows(session, 2**31 - 1)]
 
 
 def test_a_decision_counts_instead_of_what_it_decides_until_it_is_taken_back(
@@ -101,7 +101,7 @@ def test_it_is_decided_by_any_verdict(
     review = disputed.review(TEXTS[0], None)
     decisions.decide(session, reviewer, review.id, DecisionRequest(**said))
     assert len(learned(session)) == pairs
-    texts = kto_rows.unpaired_rows(session, 2**31)
+    texts = kto_rows.unpaired_rows(session, 2**31 - 1)
     assert len(texts) == {"none": 3, "fine": 4, "edited": 4, "tie": 0}[said["verdict"]]
 
 
@@ -117,6 +117,20 @@ def test_deciding_the_same_twice_is_one_decision_and_another_one_is_refused(
             decisions.decide(session, by, review.id, other)
     with pytest.raises(Conflict, match="decided already"):
         decisions.send_back(session, reviewer, review.id)
+
+
+def test_deciding_the_same_tie_twice_is_one_decision(session: Session, disputed: Disputed, reviewer: int) -> None:
+    for tied, others in (([0, 2], [0, 1]), ([0, 1, 2], [1, 2])):
+        review = disputed.review(TEXTS[0], TEXTS[1])
+        cards = [one.id for one in session.get_one(Generation, review.generation_id).candidates]
+        said, other = (
+            DecisionRequest(verdict=Verdict.TIE, tied=tuple(cards[place] for place in places))
+            for places in (tied, others)
+        )
+        number = decisions.decide(session, reviewer, review.id, said)
+        assert decisions.decide(session, reviewer, review.id, said) == number
+        with pytest.raises(Conflict, match="decided already"):
+            decisions.decide(session, reviewer, review.id, other)
 
 
 def test_what_cannot_be_decided_is_refused_and_stores_nothing(
@@ -185,6 +199,43 @@ def test_what_was_sent_back_can_be_called_back_or_decided_and_has_its_overlap_ag
     decisions.decide(session, reviewer, second.id, DecisionRequest(verdict=Verdict.NONE))
     assert [(one.queued, one.overlap) for one in rows(session, Prompt)] == [(False, None), (False, None)]
     assert [one.state for one in rows(session, Review)] == [ReviewState.OPEN, ReviewState.DECIDED]
+
+
+@pytest.fixture
+def two_of_one_prompt(session: Session, disputed: Disputed, reviewer: int) -> tuple[int, int]:
+    """The ids of two reviews of a prompt with an overlap of its own, each of other rewrites, both sent back."""
+    prompt = factories.prompt(session, overlap=2)
+    for texts in (TEXTS, ("other rewrite", *TEXTS[1:])):
+        for person, best in zip(disputed.people, texts, strict=False):
+            say(session, factories.generation(session, person.id, texts, prompt=prompt), best)
+    looking.look(session)
+    first, second = (one.id for one in rows(session, Review))
+    for number in (first, second):
+        decisions.send_back(session, reviewer, number)
+    return first, second
+
+
+def queued(session: Session) -> list[tuple[bool, int | None]]:
+    return [(one.queued, one.overlap) for one in rows(session, Prompt)]
+
+
+def test_a_prompt_of_which_two_screens_are_sent_back_waits_until_both_are_called_back(
+    session: Session, reviewer: int, two_of_one_prompt: tuple[int, int]
+) -> None:
+    assert queued(session) == [(True, 4)]
+    decisions.call_back(session, reviewer, two_of_one_prompt[0])
+    assert queued(session) == [(True, 4)]
+    assert [one.state for one in rows(session, Review)] == [ReviewState.OPEN, ReviewState.SENT_BACK]
+    decisions.call_back(session, reviewer, two_of_one_prompt[1])
+    assert queued(session) == [(False, 2)]
+
+
+def test_a_prompt_of_which_another_screen_is_sent_back_stays_in_the_queue_when_one_is_decided(
+    session: Session, reviewer: int, two_of_one_prompt: tuple[int, int]
+) -> None:
+    for number, then in zip(two_of_one_prompt, [(True, 4), (False, 2)], strict=True):
+        decisions.decide(session, reviewer, number, DecisionRequest(verdict=Verdict.NONE))
+        assert queued(session) == [then]
 
 
 def test_what_nobody_would_be_served_is_not_sent_back(session: Session, disputed: Disputed, reviewer: int) -> None:

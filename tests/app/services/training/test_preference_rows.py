@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from app.db import Judgment, Prompt, RunStatus
+from app.db import Judgment, Prompt, RunStatus, write_transaction
 from app.services.prompts import studio_settings
 from app.services.training import preference_rows
 from app.services.training.selection import Selection
@@ -74,6 +74,20 @@ def test_a_last_click_that_came_too_quickly_is_not_the_last_one_to_learn_from(ei
     slow = judge(either, ada, factories.prompt(either), "slow", seconds=2.0)
     judge(either, ada, factories.prompt(either), "quick", seconds=0.1)
     assert preference_rows.last_judgment(either, "kto") == slow.id
+
+
+def test_a_decision_from_which_nothing_is_learned_is_known_to_a_run_that_is_requested_after_it(either: Session) -> None:
+    ada, prompt = factories.user(either).id, factories.prompt(either)
+    opinion, other = judge(either, ada, prompt, "opinion"), judge(either, ada, factories.prompt(either), "other")
+    screen = factories.generation(either, factories.user(either).id, prompt=prompt)
+    decision = factories.judgment(either, screen, pairs=False, verdict="none", candidate_id=None, decision=True)
+    assert preference_rows.last_judgment(either, "dpo") == other.id
+    with write_transaction(either):
+        opinion.decided_by = decision.id
+    last = preference_rows.last_judgment(either, "dpo")
+    assert last == decision.id
+    assert {number for _, _, _, number, *_ in preference_rows.preference_rows(either, last)} == {other.id}
+    assert preference_rows.amount(either, "dpo").judgments == 1
 
 
 def test_people_whom_a_file_names_count_and_not_who_imported_it(either: Session) -> None:

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from sqlalchemy.orm import Session
 
-from app.db import Judgment, Prompt
+from app.db import Judgment, Prompt, write_transaction
 from app.domain_errors import Invalid
 from app.services.training import preference_rows
+from app.services.training.reward import judged
 from app.services.training.selection import EVERYTHING, Selection
 from tests import factories
 
@@ -95,6 +96,35 @@ def test_people_of_an_imported_file_are_judges_of_their_own(either: Session) -> 
 def test_a_selection_is_read_back_as_it_was_written(body: dict[str, object]) -> None:
     assert Selection.parse(body).as_dict() == body
     assert bool(Selection.parse(body).describe()) == bool(body)
+
+
+def test_what_a_decision_decided_is_read_where_the_decision_is_not(either: Session) -> None:
+    ada, reviewer = factories.user(either).id, factories.user(either).id
+    prompt = factories.prompt(either)
+    opinion = judge(either, ada, prompt, "opinion", day=1)
+    decision = judge(either, reviewer, prompt, "decision", day=3, decision=True)
+    with write_transaction(either):
+        opinion.decided_by = decision.id
+    assert chosen(either, EVERYTHING) == ["decision"]
+    assert chosen(either, Selection(people=(ada, reviewer))) == ["decision"]
+    assert chosen(either, Selection(people=(ada,))) == ["opinion"]
+    assert chosen(either, Selection(without=(str(reviewer),))) == ["opinion"]
+    assert chosen(either, Selection(to_day=date(2026, 1, 2))) == ["opinion"]
+    assert chosen(either, Selection(from_day=date(2026, 1, 2))) == ["decision"]
+    assert chosen(either, Selection(without=(str(ada),))) == ["decision"]
+
+
+def test_what_is_decided_after_the_last_click_of_a_run_is_read_by_it_as_it_was_said(either: Session) -> None:
+    ada, prompt = factories.user(either).id, factories.prompt(either)
+    opinion = judge(either, ada, prompt, "opinion")
+    decision = judge(either, factories.user(either).id, prompt, "decision", decision=True)
+    with write_transaction(either):
+        opinion.decided_by = decision.id
+    for selection in (EVERYTHING, Selection(people=(ada,))):
+        rows = preference_rows.preference_rows(either, opinion.id, selection)
+        assert {text for _, text, *_ in rows} == {"opinion"}
+        assert judged.standing(either, *selection.conditions(opinion.id)) == [opinion.id]
+    assert judged.standing(either, *EVERYTHING.conditions(decision.id)) == [decision.id]
 
 
 def test_people_are_left_out_by_who_judged_and_not_by_who_imported_it(either: Session) -> None:

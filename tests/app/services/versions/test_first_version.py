@@ -86,5 +86,7 @@ def test_what_the_original_learned_from_the_copy_has_learned_from(
     with sessions_of(parts(app).studio_sessions, project)() as second:
         (copy,) = forgetting.learners(second, meant)
         assert (copy.version.number, copy.inherited) == (3, True)
-    assert forgetting.elsewhere(session, meant) == ["second"]
+    assert [(one.slug, one.judgments, one.versions) for one in forgetting.elsewhere(session, meant)] == [
+        ("second", 0, (3,))
+    ]
     assert session.info.get("project", FIRST) == FIRST

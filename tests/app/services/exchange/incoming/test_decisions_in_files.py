@@ -66,6 +66,15 @@ def test_a_table_of_judgments_brings_its_decisions_and_what_they_decide(
     assert lines(elsewhere, "judgments-jsonl") == before
 
 
+@pytest.mark.parametrize("name", ["labelstudio", "argilla"])
+def test_the_records_of_other_tools_bring_the_decision_back(
+    session: Session, elsewhere: Session, decided: Judgment, write: Any, name: str
+) -> None:
+    file = write("records.json", "".join(exports.stream(session, name)))
+    store(elsewhere, factories.user(elsewhere).id, file, judgments=True, queue=False)
+    assert {one.client_key for one in rows(elsewhere, Judgment) if one.decision} == {decided.client_key}
+
+
 def test_what_is_stored_of_a_reviewer_says_what_was_a_decision(
     session: Session, decided: Judgment, admin: Person
 ) -> None:

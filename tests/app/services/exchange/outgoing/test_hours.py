@@ -11,11 +11,15 @@ import pytest
 from flask import Flask
 from sqlalchemy import text
 from sqlalchemy.orm import Session
+from werkzeug.test import TestResponse
 
+from app.db import FIRST, ProjectRole, within
 from app.domain_errors import Invalid
 from app.schemas.reading import read_query
 from app.services.exchange.outgoing import hours
 from app.services.exchange.outgoing.hours import HoursQuery
+from app.services.projects import memberships
+from app.services.prompts.assigning import groups
 from tests import factories
 from tests.app.routes.desk.test_api import problem
 from tests.studio import Person, make_person
@@ -113,6 +117,34 @@ def test_an_annotator_takes_out_their_own_and_nobody_elses(app: Flask, session: 
     assert [json.loads(line)["account"] for line in answer.text.splitlines()] == [annotator.id]
     assert annotator.call("GET", "/hours").status_code == 403
     assert annotator.call("GET", "/me/hours?person=1").status_code == 422
+
+
+def test_an_admin_of_a_project_is_told_of_the_work_in_it_and_of_nobody_else(app: Flask, session: Session) -> None:
+    second = factories.project(session).id
+    leader, member, stranger = people = [make_person(app, session) for _ in range(3)]
+    roles = (ProjectRole.ADMIN, ProjectRole.ANNOTATOR, ProjectRole.NONE)
+    for person, role in zip(people, roles, strict=True):
+        memberships.begin(session, person.id, {FIRST: ProjectRole.ANNOTATOR, second: role})
+    group = groups.create(session, leader.id, "Evenings", [member.id, stranger.id])
+    for person in people:
+        judged(session, person.id, seconds=50.0)
+        judged(session, leader.id, imported=True, annotator="Eve", seconds=9.0)
+    with within(session, second):
+        judged(session, member.id, seconds=4.0)
+
+    def asked(path: str) -> TestResponse:
+        headers = {"Authorization": f"Bearer {leader.token}"}
+        return app.test_client().get(f"/p/second/api/v1{path}", headers=headers)
+
+    days = "since=2026-11-01&until=2026-11-02&format=jsonl"
+    told = [json.loads(line) for line in asked(f"/hours?{days}").text.splitlines()]
+    assert [(row["account"], row["judgments"], row["seconds"]) for row in told] == [(member.id, 1, 4.0)]
+    assert asked(f"/hours?{days}&annotator=Eve").text == ""
+    assert problem(asked(f"/hours?{days}&person={stranger.id}")) == (404, f"There is no user {stranger.id}.")
+    assert asked("/groups").json == [{"id": group.id, "name": "Evenings", "members": [member.id]}]
+    assert problem(leader.call("GET", f"/hours?{days}"))[0] == 403
+    page = leader.browser().get(f"/p/second/admin/people/hours?person={stranger.id}")
+    assert (page.status_code, stranger.email in page.text) == (404, False)
 
 
 @pytest.mark.parametrize(

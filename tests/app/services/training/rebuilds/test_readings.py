@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy.orm import Session
 
-from app.db import ForgettingKind
+from app.db import ForgettingKind, write_transaction
 from app.services.desk import judgments
 from app.services.training.preference_rows import preference_rows
 from app.services.training.rebuilds.readings import Exactly, Reading, Without
@@ -37,6 +37,21 @@ def test_a_person_a_prompt_and_an_import_are_left_out(either: Session) -> None:
     assert without(ForgettingKind.PROMPT, prompt.id) == [imported, of_import, rest]
     assert without(ForgettingKind.IMPORT, file.id) == [own, both, rest]
     assert without(ForgettingKind.DELETED, None) == [own, both, imported, of_import, rest]
+
+
+def test_what_a_forgotten_reviewer_decided_is_read_as_it_was_said(either: Session) -> None:
+    ada, reviewer = factories.user(either).id, factories.user(either).id
+    prompt = factories.prompt(either)
+    opinion = factories.judgment(either, factories.generation(either, ada, prompt=prompt))
+    own = factories.judgment(either, factories.generation(either, reviewer, prompt=prompt))
+    decision = factories.judgment(either, factories.generation(either, reviewer, prompt=prompt), decision=True)
+    with write_transaction(either):
+        opinion.decided_by = own.decided_by = decision.id
+    assert read(either, EVERYTHING) == [decision.id]
+    assert read(either, Without(EVERYTHING, Forgotten(ForgettingKind.PERSON, reviewer))) == [opinion.id]
+    assert read(either, Without(EVERYTHING, Forgotten(ForgettingKind.PERSON, ada))) == [decision.id]
+    agreed = Selection(min_agreement=1.0)
+    assert read(either, Without(agreed, Forgotten(ForgettingKind.PERSON, reviewer))) == [opinion.id]
 
 
 def test_whoever_is_forgotten_agrees_with_nobody(either: Session) -> None:
