@@ -212,7 +212,10 @@ def test_a_table_that_others_refer_to_is_changed_without_losing_a_row(empty_app:
 OF_PROJECTS = ("aliases", "deleted_judgments", "generations", "judgments", "prompts", "training_runs", "versions")
 
 
-def test_all_that_a_studio_has_becomes_its_first_project_and_nothing_is_lost(empty_app: Flask, engine: Engine) -> None:
+@pytest.mark.parametrize("screens", [2, pytest.param(10_000, marks=pytest.mark.slow)])
+def test_all_that_a_studio_has_becomes_its_first_project_and_nothing_is_lost(
+    empty_app: Flask, engine: Engine, screens: int
+) -> None:
     with empty_app.app_context():
         upgrade(revision="6d2b90f7e41a")
     run = RUN.replace("created_at)", "created_at, selection, key, deaths, furthest)")
@@ -220,7 +223,7 @@ def test_all_that_a_studio_has_becomes_its_first_project_and_nothing_is_lost(emp
     with engine.begin() as connection:
         for statement in FIRST:
             connection.execute(text(statement))
-        for number in (1, 2):
+        for number in range(1, screens + 1):
             for statement in SCREEN:
                 connection.execute(text(statement.format(id=number, version=1, key=f"'key {number}'")))
         connection.execute(text(run.format(id=1, parent=1, status="succeeded")))
