@@ -25,6 +25,7 @@ PROGRAMS = (
     "clicks_stored",
     "clicks_stored --postgresql",
     "load.slow_clients",
+    "load.several_projects",
     "million_preferences",
     "million_preferences --postgresql",
     "hot_swap",

@@ -132,10 +132,10 @@ def tell_libraries(loaded: list[str]) -> None:
 
 
 @contextmanager
-def booted(home: Path) -> Iterator[tuple[int, float, Program]]:
+def booted(home: Path, processes: int = PROCESSES, **settings: str) -> Iterator[tuple[int, float, Program]]:
     """A gunicorn that is ready: its port, the seconds that took, and the program."""
     port = free_port()
-    variables = environment(home, PORT=str(port), **ADMIN, WEB_CONCURRENCY=str(PROCESSES))
+    variables = environment(home, PORT=str(port), **ADMIN, WEB_CONCURRENCY=str(processes), **settings)
     began = time.perf_counter()
     with Program([str(BIN / "gunicorn"), "app:create_app()"], variables) as gunicorn:
         while not answers(port):

@@ -191,18 +191,22 @@ class Answer(NamedTuple):
 
 
 class Api:
-    """Speaks to the API of a running Mellow with a token; a connection a call, so threads may share it."""
+    """Speaks to the API of a running Mellow with a token; a connection a call, so threads may share it.
 
-    def __init__(self, port: int, token: str = ADMIN_TOKEN) -> None:
+    Without the slug of a `project` it is that of the first one.
+    """
+
+    def __init__(self, port: int, token: str = ADMIN_TOKEN, project: str = "") -> None:
         self._port = port
+        self._below = f"/p/{project}/api/v1" if project else "/api/v1"
         self._token = token
 
     def call(self, method: str, path: str, body: object = None) -> Answer:
-        """Send JSON to /api/v1`path`; an answer of any status is returned, no answer at all raises OSError."""
+        """Send JSON to `path` of the API; an answer of any status is returned, no answer at all raises OSError."""
         with closing(http.client.HTTPConnection("127.0.0.1", self._port, timeout=PATIENCE)) as connection:
             headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"}
             payload = None if body is None else json.dumps(body)
-            connection.request(method, f"/api/v1{path}", payload, headers)
+            connection.request(method, f"{self._below}{path}", payload, headers)
             response = connection.getresponse()
             content = response.read()
             return Answer(response.status, json.loads(content) if content else None)

@@ -73,7 +73,20 @@ class Quoted:
     figures: Callable[[], list[float]]
 
 
+def of_projects() -> list[float]:
+    """The megabytes of a web process with one, two, three and six projects, then with room for all six."""
+    claim = "resident set of a web process that three of six projects"
+    figures = [measured(claim, f"megabytes with {number}") for number in (1, 2, 3, 6)]
+    return [*figures, baseline(claim, "megabytes with 6")]
+
+
 QUOTED = (
+    Quoted(
+        "docs/system.md",
+        r"has ([\d.]+) MB with one project, ([\d.]+) with two, ([\d.]+) with three, and ([\d.]+) MB once screens were "
+        r"drawn in\s+six projects of which three may stay; with room for all six it has ([\d.]+) MB",
+        of_projects,
+    ),
     Quoted("docs/performance.md", r"a step of Retrain is ([\d.]+) to ([\d.]+) times as quick", steps),
     Quoted("docs/performance.md", r"share nothing, it is ([\d.]+) times", lambda: steps(plain=True)[:1]),
     Quoted(
