@@ -16,7 +16,7 @@ from app.db import Judgment, Verdict
 from app.domain_errors import DomainError, Invalid, NotFound
 from app.extensions import db
 from app.routes.desk import changed_judgment
-from app.routes.desk.pages import FLAG_REASONS, SKIP_REASONS
+from app.routes.desk.pages import FLAG_REASONS, FLAG_REASONS_OF_ANSWERS, SKIP_REASONS
 from app.services.desk import judgments, own_judgments, pace
 from app.services.desk import settings as desk_settings
 from app.services.desk.judgment_request import JudgmentRequest
@@ -116,7 +116,7 @@ def _page(
         typed=request.form,
         verdicts={name: gettext(label) for name, label in VERDICTS.items()},
         states={name: gettext(label) for name, label in own_judgments.STATES.items()},
-        known_reasons={reason: gettext(reason) for reason in SKIP_REASONS + FLAG_REASONS},
+        known_reasons={reason: gettext(reason) for reason in SKIP_REASONS + FLAG_REASONS + FLAG_REASONS_OF_ANSWERS},
         zone=settings.zone,
         asked=asked,
         blur=settings.hides_texts(asked.blur),
