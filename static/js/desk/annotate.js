@@ -68,7 +68,6 @@ function show(next) {
   tie.leave();
   reasons.leave();
   lay(screen);
-  chat?.greet(screen);
   more?.greet(screen);
   foreign.greet(screen);
   notices.beside(screen.metadata);
@@ -81,6 +80,7 @@ function show(next) {
   element("note").textContent = count ? few : gettext("The model found no rewrite for this text.");
   element("tie", HTMLButtonElement).disabled = count < 2;
   element("screen").hidden = false;
+  chat?.greet(screen);
   element("drained").hidden = true;
   examples.offer(false);
   if (screen.fromQueue) {

@@ -5,7 +5,7 @@ import { gettext } from "../../shared/words.js";
 
 /** @import { Turn } from "../../types" */
 
-const LINES = 6; // of a turn that is not shown to its end
+const LINES = 4; // of a turn that is not shown to its end
 const box = element("conversation");
 const system = element("system", HTMLDetailsElement);
 const list = element("turns");
@@ -31,7 +31,7 @@ function item({ role, content }) {
 
 /** @param {Element} text that is on the page already, so that it has its size */
 function fold(text) {
-  if (text.scrollHeight < (LINES + 1.5) * parseFloat(getComputedStyle(text).lineHeight)) return;
+  if (text.scrollHeight < (LINES + 1) * parseFloat(getComputedStyle(text).lineHeight)) return;
   const button = make("button", { type: "button", className: "btn btn-sm unfold", "aria-expanded": "false" });
   const turn = () => {
     const open = text.classList.toggle("folded");

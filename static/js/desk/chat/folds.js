@@ -35,12 +35,19 @@ function measure() {
     const text = one(slot, ".choice-text", HTMLElement);
     const style = getComputedStyle(text);
     const most = Number(style.getPropertyValue("--fold")) + SLACK;
-    const long = text.scrollHeight > most * parseFloat(style.lineHeight);
+    const long = height(text) > most * parseFloat(style.lineHeight);
     slot.classList.toggle("long", long);
     const button = one(slot, ".unfold", HTMLButtonElement);
     button.hidden = !long;
     button.ariaExpanded = String(open);
   }
+}
+
+/** @param {HTMLElement} text whose place may be higher than what is in it */
+function height(text) {
+  const all = document.createRange();
+  all.selectNodeContents(text);
+  return all.getBoundingClientRect().height;
 }
 
 for (const slot of slots) one(slot, ".unfold", HTMLButtonElement).addEventListener("click", toggle);

@@ -83,10 +83,10 @@ function begin(now) {
   element("note").hidden = element("drained").hidden = true;
   lay({ ...now, candidates: Array.from({ length: COUNT }, () => ({ id: 0, text: "" })) });
   enable(false);
+  element("screen").hidden = false;
   conversation.show(now.system, now.turns);
   reveal(false);
   table.ariaBusy = "true";
   table.classList.add("watched");
-  element("screen").hidden = false;
   folds.begin();
 }
