@@ -19,7 +19,7 @@ ROLES = (ProjectRole.ANNOTATOR, ProjectRole.REVIEWER, ProjectRole.ADMIN)
 
 
 class Seat(NamedTuple):
-    """A project that a person may enter, its task, and their role in it."""
+    """A project that a person may enter, and their role in it."""
 
     id: int
     slug: str
@@ -30,7 +30,7 @@ class Seat(NamedTuple):
 
     @property
     def answers(self) -> bool:
-        """Return whether a chat model answers in the project, and no T5 rewrites."""
+        """Return whether the project's model answers, rather than rewrites."""
         return self.task == ANSWERING
 
     @property

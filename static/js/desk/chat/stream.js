@@ -38,7 +38,7 @@ export async function post(body, signal) {
   const answer = await call("POST", "/generations", body, signal, (response) => read(response, (event) => take(event, now)));
   if (!answer || !("last" in answer)) return answer;
   const { name, data } = answer.last;
-  if (name === "problem") throw new ApiError(data.detail, data.status);
+  if (name === "problem") throw new ApiError(data.detail, data.status, data.retry_after);
   return name === "screen" ? data : null;
 }
 
