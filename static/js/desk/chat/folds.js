@@ -53,6 +53,8 @@ function height(text) {
 for (const slot of slots) one(slot, ".unfold", HTMLButtonElement).addEventListener("click", toggle);
 // A link below the fold that is reached with Tab.
 table.addEventListener("focusin", ({ target }) => {
-  if (around(target, ".long > .choice-text") && !unfolded.has(shown)) toggle();
+  if (!around(target, ".long > .choice-text") || unfolded.has(shown)) return;
+  toggle();
+  if (target instanceof Element) target.scrollIntoView({ block: "nearest" });
 });
 new ResizeObserver(measure).observe(table);

@@ -16,6 +16,7 @@ import { written } from "./stream.js";
 /** @import { Kind, Written } from "./stream.js" */
 
 const table = element("cards");
+const text = element("text", HTMLTextAreaElement);
 const COUNT = desk.dataset.question === "best_of_two" ? 2 : 3;
 /** @type {object | null} */
 let following = null; // what is shown while it is written
@@ -64,11 +65,11 @@ export function leave() {
 /** @param {Written} now */
 function show(now) {
   if (begun !== now) begin(now);
-  cards.forEach((card, place) => {
-    const text = element(`answer-${card.dataset.choice}`);
-    text.classList.add("plain-text");
-    const answer = now.answers[place] ?? "";
-    if (text.textContent !== answer) text.textContent = answer;
+  cards.forEach((card, number) => {
+    const place = element(`answer-${card.dataset.choice}`);
+    place.classList.add("plain-text");
+    const answer = now.answers[number] ?? "";
+    if (place.textContent !== answer) place.textContent = answer;
   });
 }
 
@@ -89,4 +90,5 @@ function begin(now) {
   table.ariaBusy = "true";
   table.classList.add("watched");
   folds.begin();
+  if (document.activeElement === text && !text.value) text.blur(); // or a key that comes too early would be typed
 }
