@@ -7,6 +7,7 @@ from typing import Any
 
 from flask import Blueprint, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
+from flask_login import current_user
 from sqlalchemy.orm import Session
 
 from app.access import user_id
@@ -44,7 +45,7 @@ def page() -> ResponseReturnValue:
     """Show the page where texts are typed and rewrites chosen; its script uses the API."""
     return render_template(
         "desk/annotate.html",
-        longest=mellow().settings.max_text_length,
+        longest=mellow().longest_text,
         longest_reason=judgments.LONGEST_REASON,
         longest_comment=LONGEST_COMMENT,
         question_scripts=[f"desk/question/{name}" for name in _QUESTION_SCRIPTS],
@@ -57,15 +58,19 @@ def page() -> ResponseReturnValue:
 
 
 def _desk(session: Session, person: int) -> dict[str, Any]:
-    """Return the values that the person's desk begins with: settings, guidelines, pace."""
+    """Return the values that the person's desk begins with: settings, guidelines, pace.
+
+    Answers are neither blurred, nor is anybody told of the language of what they answer.
+    """
+    answers = current_user.seat.answers
     own, everybody = settings.read(session, person), studio_settings.settings(session)
     at = now()
     today = pace.today(session, person, own.zone, at)
     return {
         "own": own,
         "asked": everybody,
-        "only_english": everybody.only_english,
-        "blurred": own.hides_texts(everybody.blur),
+        "only_english": everybody.only_english and not answers,
+        "blurred": own.hides_texts(everybody.blur) and not answers,
         "break_minutes": everybody.break_minutes,
         "today": today,
         "left": queue.left(session, person, everybody),
