@@ -81,7 +81,7 @@ def _judge_again(
     judgment_id: int, body: dict[str, Any], done: str, again: Judgment | None = None
 ) -> ResponseReturnValue:
     try:
-        sent = JudgmentRequest.parse(body, mellow().settings.max_text_length)
+        sent = JudgmentRequest.parse(body, mellow().longest_text)
         standing = judgments.judge_again(db.session(), user_id(), sent, again)
     except NotFound:
         raise
@@ -125,7 +125,7 @@ def _page(
         streak=pace.streak(session, person, settings.zone),
         total=pace.total(session, person),
         days=pace.chart(session, person, settings.zone),
-        longest=mellow().settings.max_text_length,
+        longest=mellow().longest_text,
         assigned=listing.own(session, person),
         hours_days=hours.usual_days(settings.zone),
         hours_formats=hours.FORMATS,

@@ -54,7 +54,7 @@ def page() -> ResponseReturnValue:
     answers = current_user.seat.answers
     return render_template(
         "desk/annotate.html",
-        longest=mellow().settings.max_text_length,
+        longest=mellow().longest_text,
         longest_reason=judgments.LONGEST_REASON,
         longest_comment=LONGEST_COMMENT,
         answers=answers,
@@ -69,15 +69,19 @@ def page() -> ResponseReturnValue:
 
 
 def _desk(session: Session, person: int) -> dict[str, Any]:
-    """Return the values that the person's desk begins with: settings, guidelines, pace."""
+    """Return the values that the person's desk begins with: settings, guidelines, pace.
+
+    Answers are neither blurred, nor is anybody told of the language of what they answer.
+    """
+    answers = current_user.seat.answers
     own, everybody = settings.read(session, person), studio_settings.settings(session)
     at = now()
     today = pace.today(session, person, own.zone, at)
     return {
         "own": own,
         "asked": everybody,
-        "only_english": everybody.only_english,
-        "blurred": own.hides_texts(everybody.blur),
+        "only_english": everybody.only_english and not answers,
+        "blurred": own.hides_texts(everybody.blur) and not answers,
         "break_minutes": everybody.break_minutes,
         "today": today,
         "left": queue.left(session, person, everybody),
