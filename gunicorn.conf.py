@@ -41,10 +41,11 @@ bind = f"[{_settings.host}]:{_settings.port}" if ":" in _settings.host else f"{_
 preload_app = sys.platform != "darwin"
 
 # Each process loads the serving checkpoint once, and threads share it. Of these threads at most 16 draw screens
-# (app.runtime.draws) and 4 hold live charts (app.routes.training.events): the others are there for clicks and pages.
+# (app.runtime.draws), 8 wait for a chat model and 4 hold live charts (app.routes.training.events): the others are there
+# for clicks and pages.
 worker_class = "app.runtime.web_worker.WebWorker"
 workers = int(os.environ.get("WEB_CONCURRENCY") or 2)
-threads = 24
+threads = 32
 
 # A process shows no sign of life while it loads the model, which may have to come from afar the first time.
 timeout = 300

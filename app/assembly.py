@@ -30,7 +30,8 @@ from app.routes import register_blueprints
 from app.routes.training.events import STREAMS
 from app.runtime import announcements
 from app.runtime.background import Background
-from app.runtime.draws import Draws
+from app.runtime.chat.opening import open_version
+from app.runtime.draws import CHAT_DRAWS_AT_ONCE, CHAT_PATIENCE_SECONDS, Draws
 from app.runtime.projects.in_memory import ProjectInMemory, ProjectsInMemory
 from app.runtime.queue import JobQueue
 from app.runtime.throttle import SignInThrottle
@@ -39,6 +40,8 @@ from app.services.exchange.incoming.shared_uploads import uploads_of
 from app.services.people.authentication import common_key
 from app.services.training.reward.heads import Heads
 from app.services.versions import live_comparison, versions
+from models.chat.answers import AnyGenerator
+from models.chat.versions import base_of
 from models.serving.generator import Generator
 from models.serving.hot_swap import Companion, Serving, ServingState, Shared
 from models.store.opening import open_store
@@ -124,8 +127,10 @@ def _assemble(settings: Settings, sessions: sessionmaker[Session]) -> Mellow:
 
     machine = socket.gethostname()
 
-    def load(number: int) -> Generator:
-        store.verify(number)
+    def load(number: int) -> AnyGenerator:
+        base = base_of(store.verify(number))
+        if base is not None:
+            return open_version(settings, store, number, base)
         return Generator(
             store.folder(number) / SERVING_FOLDER,
             number,
@@ -133,7 +138,7 @@ def _assemble(settings: Settings, sessions: sessionmaker[Session]) -> Mellow:
             threads=settings.serving_threads,
         )
 
-    shared = Shared(load)
+    shared: Shared[AnyGenerator] = Shared(load)
 
     def make(project: int) -> ProjectInMemory:
         own_sessions = sessions_of(sessions, project)
@@ -169,4 +174,5 @@ def _assemble(settings: Settings, sessions: sessionmaker[Session]) -> Mellow:
     background = Background(projects, queue, sessions, store, remove_old_uploads, settings.webhook_networks)
     throttle = SignInThrottle(settings.redis_url, sessions, settings.queue_prefix)
     trial, streams = Trial(load), BoundedSemaphore(STREAMS)
-    return Mellow(settings, sessions, queue, throttle, store, projects, background, trial, Draws(), streams)
+    chat_draws = Draws(CHAT_DRAWS_AT_ONCE, CHAT_PATIENCE_SECONDS)
+    return Mellow(settings, sessions, queue, throttle, store, projects, background, trial, Draws(), chat_draws, streams)

@@ -9,6 +9,7 @@ from threading import BoundedSemaphore
 from typing import cast
 
 from flask import current_app, has_app_context
+from flask_login import current_user
 from redis.exceptions import RedisError
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -27,10 +28,14 @@ from app.services.desk.drawing import Beside
 from app.services.training.reward.heads import Chooser, Heads
 from app.services.versions import live_comparison
 from app.words import gettext
+from models.chat.answers import AnyGenerator, ChatGenerator
 from models.model_errors import ModelError
-from models.serving.generator import Generator, Sampling
+from models.serving.generator import Sampling
 from models.serving.hot_swap import Companion, Serving
 from models.store.store import CheckpointStore
+
+LONGEST_IN_CHAT = 20_000
+"""Bounds a message in characters; a model holds less, and says so."""
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +53,7 @@ class Mellow:
     background: Background
     trial: Trial
     draws: Draws
+    chat_draws: Draws
     streams: BoundedSemaphore
     """Counts how many more live charts may hold a thread."""
 
@@ -63,7 +69,7 @@ class Mellow:
         return self.projects.of(_project())
 
     @property
-    def serving(self) -> Serving:
+    def serving(self) -> Serving[AnyGenerator]:
         """Return what holds the live version of the request's project."""
         return self.here.serving
 
@@ -73,12 +79,12 @@ class Mellow:
         return self.here.heads
 
     @property
-    def companion(self) -> Companion:
+    def companion(self) -> Companion[AnyGenerator]:
         """Return what holds the other version of the live comparison of the request's project."""
         return self.here.companion
 
-    def generator(self) -> Generator:
-        """Return the Generator of the project's version in memory; raises NotReady while none is loaded."""
+    def generator(self) -> AnyGenerator:
+        """Return what writes for the project's version in memory; raises NotReady while none is loaded."""
         self.background.ensure_started()
         serving = self.serving
         generator = serving.current()
@@ -99,24 +105,41 @@ class Mellow:
             f"{name} ({machine})": Part(**part) for machine, parts in elsewhere.items() for name, part in parts.items()
         }
 
-    def chooser(self, session: Session, generator: Generator) -> Chooser | None:
+    def chooser(self, session: Session, generator: AnyGenerator) -> Chooser | None:
         """Return the head that chooses among that Generator's samples, None as long as nobody has clicked.
+
+        Answers of a chat model are not chosen, but shown as they are drawn.
 
         A head that cannot be read is logged, and the choice is then made by quality alone.
         """
+        if isinstance(generator, ChatGenerator):
+            return None
         try:
             return self.heads.chooser(session, generator.version, generator.features)
         except ModelError as error:
             log.warning("What is shown is chosen without what the clicks say: %s", error)
             return None
 
-    def beside(self, session: Session, generator: Generator) -> Beside | None:
-        """Return the other version of the live comparison, None if none runs or this process does not hold both."""
+    def beside(self, session: Session, generator: AnyGenerator) -> Beside | None:
+        """Return the other version of the live comparison, None if none runs or this process does not hold both.
+
+        Versions of a chat model are not compared so.
+        """
         comparison, other = live_comparison.running(session), self.companion.current()
-        if comparison is None or other is None:
+        if comparison is None or other is None or isinstance(other, ChatGenerator):
             return None
         held = (generator.version, other.version)
         return Beside(comparison.id, other) if held == (comparison.serving_number, comparison.other_number) else None
+
+    @property
+    def draws_here(self) -> Draws:
+        """Return the draws of all projects of the request's kind: those of answers take longer."""
+        return self.chat_draws if current_user.seat.answers else self.draws
+
+    @property
+    def longest_text(self) -> int:
+        """Return the most characters of a text that is written at the desk of the request's project."""
+        return LONGEST_IN_CHAT if current_user.seat.answers else self.settings.max_text_length
 
     @property
     def sampling(self) -> Sampling:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from http import HTTPStatus
+from math import ceil
 from typing import Any
 
 from flask import Flask, Response, g, json, render_template, request
@@ -16,10 +17,10 @@ from app.access import page_before
 from app.db import now
 from app.db.away import is_away, why_away
 from app.db.full_disk import is_full
-from app.domain_errors import PROBLEM_JSON, Away, DiskFull, DomainError
+from app.domain_errors import PROBLEM_JSON, Away, DiskFull, DomainError, Overloaded
 from app.extensions import login
 from app.words import N_, gettext, moment, number
-from models.model_errors import InputTooLong, NoLongerWanted, StoreAway
+from models.model_errors import AnswersRefused, InputTooLong, NoLongerWanted, StoreAway, WriterAway, WriterBusy
 
 AWAY_SECONDS = 2
 """After so many seconds it is worth to ask again for what needed a part that does not answer."""
@@ -56,12 +57,22 @@ def register_error_handlers(app: Flask) -> None:
         return response
 
     @app.errorhandler(InputTooLong)
-    def _too_long(error: InputTooLong) -> Response:
+    @app.errorhandler(AnswersRefused)
+    def _too_long(error: InputTooLong | AnswersRefused) -> Response:
         return _response(HTTPStatus.UNPROCESSABLE_ENTITY, str(error), {})
 
     @app.errorhandler(NoLongerWanted)
     def _not_wanted(error: NoLongerWanted) -> Response:
         return _response(HTTPStatus.REQUEST_TIMEOUT, str(error), {})  # which nobody reads
+
+    @app.errorhandler(WriterBusy)
+    def _writer_busy(error: WriterBusy) -> Response:
+        return _domain(Overloaded(str(error), again=ceil(error.retry_after)))
+
+    @app.errorhandler(WriterAway)
+    def _writer_away(error: WriterAway) -> Response:
+        app.logger.warning("%s %s: %s", request.method, _asked_for(), error)
+        return _domain(Away(str(error), again=AWAY_SECONDS))
 
     @app.errorhandler(StoreAway)
     def _store_away(error: StoreAway) -> Response:

@@ -29,6 +29,7 @@ from app.services.desk.settings import (
 from app.services.prompts.studio_settings import MOST_TEXT, QUESTIONS
 from app.services.review.cases import State
 from app.words import N_, gettext
+from models.chat.conversation import MOST_MESSAGES
 
 MOST_SHOWN = 100
 Question = Annotated[str, one_of(QUESTIONS)]
@@ -49,14 +50,34 @@ _Markdown = Annotated[
 ]
 
 
+class Turn(Struct, frozen=True, forbid_unknown_fields=True):
+    """A message before the last one of a conversation."""
+
+    role: Annotated[Literal["user", "assistant"], one_of(("user", "assistant"))]
+    content: Text
+
+
+_Turns = Annotated[
+    list[Turn],
+    Meta(
+        max_length=MOST_MESSAGES,
+        description="What was said before the text: the user first, then in turns, the assistant last.",
+        extra={"refusal": N_("{name} must be a list of at most {most} messages."), "most": MOST_MESSAGES},
+    ),
+]
+
+
 class GenerationRequest(Sent, frozen=True):
-    """A `text` of one's own, or `from` the queue what comes next."""
+    """A `text` of one's own, or `from` the queue what comes next.
+
+    In a project that answers, `turns` are what was said before the text.
+    """
 
     rules: ClassVar[tuple[dict[str, Any], ...]] = (
         {
             "oneOf": [
                 {"required": ["text"], "properties": {"from": False, "shown": False}},
-                {"required": ["from"], "properties": {"text": False}},
+                {"required": ["from"], "properties": {"text": False, "turns": False}},
             ]
         },
     )
@@ -64,11 +85,14 @@ class GenerationRequest(Sent, frozen=True):
     text: Text | UnsetType = UNSET
     source: Literal["queue"] | UnsetType = msgspec.field(name="from", default=UNSET)
     shown: _Shown | UnsetType = UNSET
+    turns: _Turns | UnsetType = UNSET
 
     def __post_init__(self) -> None:
         """Check that it is either of the two; raises Invalid."""
         if self.source is UNSET and self.text is UNSET:
             raise Invalid(gettext("The text must be a string."))
+        if self.turns is not UNSET and self.text is UNSET:
+            raise Invalid(gettext("Send turns with the text that comes after them."))
         if self.text is not UNSET and (self.source is not UNSET or self.shown is not UNSET):
             raise Invalid(gettext("Send a text, or from: queue, not both."))
 
@@ -88,10 +112,16 @@ _LooksLike = Annotated[
 
 
 class ShownCandidate(Struct):
-    """One rewrite on a screen."""
+    """One rewrite or answer on a screen."""
 
     id: int
     text: str
+
+
+class Card(ShownCandidate):
+    """The same at a desk."""
+
+    html: Annotated[str | None, Meta(description="The Markdown of an answer, cleaned: safe to show.")]
 
 
 class Generation(Struct):
@@ -101,8 +131,10 @@ class Generation(Struct):
     text: str
     looks_like: _LooksLike
     version: _Version
-    candidates: Annotated[list[ShownCandidate], Meta(max_length=3)]
-    exhausted: Annotated[bool, Meta(description="The model could not write three different rewrites.")]
+    candidates: Annotated[list[Card], Meta(max_length=3)]
+    exhausted: Annotated[bool, Meta(description="The model could not write three that differ.")]
+    turns: Annotated[list[Turn], Meta(description="What was said before the text; empty for rewrites.")]
+    system: Annotated[str, Meta(description="The system message that the model was given; empty for rewrites.")]
     metadata: Annotated[Anything, Meta(description="What its file said of the text beside it.")] | None
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from app.db import Generation, TrainingRun, Version
 from app.schemas.kinds import LARGEST_ID
+from app.services.desk import guidelines
 from app.services.training.course.progress import Expected, progress
 from app.services.versions.live_comparison_report import Report
 from models.settings.options import current_names
@@ -21,16 +22,24 @@ def row_id(value: str | None) -> int | None:
     return int(value) if int(value) <= LARGEST_ID else None
 
 
-def generation_json(generation: Generation, exhausted: bool) -> dict[str, Any]:
-    """One screen, in the order shown; `exhausted` says that the model ran out of different rewrites."""
+def generation_json(generation: Generation, exhausted: bool, *, answers: bool = False) -> dict[str, Any]:
+    """One screen, in the order shown; `exhausted` says that the model ran out of different cards.
+
+    If they are `answers`, their Markdown is rendered, and nobody is told of the language of the text.
+    """
     candidates = sorted(generation.candidates, key=lambda candidate: candidate.position)
     return {
         "id": generation.id,
         "text": generation.prompt.text,
-        "looks_like": language.foreign(generation.prompt.text),
+        "looks_like": None if answers else language.foreign(generation.prompt.text),
         "version": _version_shown(generation),
-        "candidates": [{"id": candidate.id, "text": candidate.text} for candidate in candidates],
+        "candidates": [
+            {"id": one.id, "text": one.text, "html": guidelines.to_html(one.text) if answers else None}
+            for one in candidates
+        ],
         "exhausted": exhausted,
+        "turns": generation.prompt.turns or [],
+        "system": generation.sampling.get("system", ""),
         "metadata": generation.prompt.metadata_,
     }
 

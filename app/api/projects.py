@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from app.api.kinds import Time
 from app.db import LONGEST_INSTRUCTION, ProjectRole
-from app.schemas.kinds import NOT_BLANK, STORABLE, RowId
+from app.schemas.kinds import NOT_BLANK, STORABLE, RowId, one_of
 from app.schemas.reading import Sent
+from app.services.projects.creation import TASKS
 from app.services.projects.projects import LONGEST_NAME, LONGEST_SLUG, SLUG
 from app.words import N_
 
@@ -49,12 +50,23 @@ _Slug = Annotated[
 ]
 
 
+_Task = Annotated[
+    Literal["rewriting", "answering"],
+    one_of(TASKS),
+    Meta(description="Whether a T5 rewrites texts, or a chat model answers."),
+]
+
+
 class ProjectRequest(Sent, frozen=True):
-    """A new project, and the version that its first one is a copy of; null is the base."""
+    """A new project, and the version that its first one is a copy of.
+
+    Without one it begins with the base, or, if it answers, with the model that CHAT_MODEL names.
+    """
 
     name: _Name
     slug: _Slug = ""
     instruction: _Instruction = ""
+    task: _Task = "rewriting"
     copy_of: RowId | None = None
 
 
@@ -73,6 +85,7 @@ class OwnProject(Struct):
     slug: str
     name: str
     instruction: str
+    task: _Task
     role: ProjectRole
 
 
@@ -83,5 +96,6 @@ class Project(Struct):
     slug: str
     name: str
     instruction: str
+    task: _Task
     created_at: Time
     archived_at: Time | None

@@ -8,7 +8,7 @@ from flask import Flask
 from werkzeug.routing import IntegerConverter, Map
 
 from app.api.openapi import API_PREFIX
-from app.routes import chapters, icons, libraries, navigation, script_words, typeface
+from app.routes import chapters, icons, libraries, markdown, navigation, script_words, typeface
 from app.routes.desk import api as desk_api
 from app.routes.desk import api_me, guidelines, my_judgments
 from app.routes.desk import pages as desk_pages
@@ -99,6 +99,7 @@ def register_blueprints(app: Flask) -> None:
     typeface.init_app(app)
     script_words.init_app(app)
     chapters.init_app(app)
+    markdown.init_app(app)
     for blueprint in _PAGES:
         app.register_blueprint(blueprint)
     for blueprint in _API:

@@ -25,6 +25,7 @@ from app.services.system import marks
 from app.services.system.webhook_networks import Network
 from app.services.training.published import Leftovers
 from app.services.versions import live_comparison, live_comparison_verdict
+from models.chat.answers import ChatGenerator
 from models.model_errors import ModelError
 from models.serving.hot_swap import ServingState
 from models.store.store import CheckpointStore
@@ -139,7 +140,7 @@ class Background:
                 log.exception("Learning from the clicks failed and will be tried again at the next.")
 
     def _follow(self, project: ProjectInMemory) -> None:
-        """Bring the head of a project's live version up to date, if that is loaded.
+        """Bring the head of a project's live version up to date, if that is loaded; a chat model has none.
 
         How reliable people are is kept up to date last: it takes longest, and those who wait are served what was known
         before.
@@ -148,7 +149,9 @@ class Background:
         if generator is None:
             return
         with project.sessions() as session:
-            if project.heads.follow(session, generator.version, generator.features):
+            if not isinstance(generator, ChatGenerator) and project.heads.follow(
+                session, generator.version, generator.features
+            ):
                 self._news.set()
             reliability.reliabilities(session)
 

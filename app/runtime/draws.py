@@ -15,6 +15,9 @@ from models.serving.screen import Gone, never
 
 DRAWS_AT_ONCE = 16
 """Of the threads of a process (gunicorn.conf.py), those that wait included; those that draw together share the work."""
+CHAT_DRAWS_AT_ONCE = 8
+"""Of the answers of chat models: they wait in the queue of the process that writes them, and hold threads for long."""
+CHAT_PATIENCE_SECONDS = 60.0
 DRAWS_OF_ONE = 2
 WAITING_OF_ONE = 2
 """A desk may ask for its next screen while the one before is still drawn, and a page that was left still draws."""

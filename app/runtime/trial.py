@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from app.domain_errors import NotReady
 from app.words import gettext
-from models.serving.generator import Generator
+from models.chat.answers import AnyGenerator
 
 KEPT_SECONDS = 180.0
 PATIENCE_SECONDS = 60.0
@@ -23,11 +23,11 @@ class Trial:
     however many people try.
     """
 
-    def __init__(self, load: Callable[[int], Generator], kept_seconds: float = KEPT_SECONDS) -> None:
+    def __init__(self, load: Callable[[int], AnyGenerator], kept_seconds: float = KEPT_SECONDS) -> None:
         self._load = load
         self._kept_seconds = kept_seconds
         self._lock = threading.Lock()
-        self._generator: Generator | None = None
+        self._generator: AnyGenerator | None = None
         self._timer: threading.Timer | None = None
 
     @property
@@ -36,7 +36,7 @@ class Trial:
         generator = self._generator
         return generator.version if generator else None
 
-    def ask(self, number: int, question: Callable[[Generator], Result]) -> Result:
+    def ask(self, number: int, question: Callable[[AnyGenerator], Result]) -> Result:
         """Call `question` with the Generator of version `number`, loading it if need be, and return its result.
 
         Raises ModelError if the version cannot be loaded, and NotReady if other trials take too long.

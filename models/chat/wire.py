@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, fields
+from pathlib import Path
 from typing import Any
 
 from models.chat.conversation import read_messages
@@ -50,9 +51,10 @@ def parsed(raw: bytes) -> dict[str, Any]:
     return said
 
 
-def request_line(request: AnswerRequest) -> bytes:
-    """Return the line that asks for answers."""
-    return line({"ask": "answers", **asdict(request)})
+def request_line(request: AnswerRequest, folder: Path | None = None, base: Path | None = None) -> bytes:
+    """Return the line that asks for answers, of the model in `folder` if it is given, an adapter of that in `base`."""
+    named = {name: str(path) for name, path in (("folder", folder), ("base", base)) if path is not None}
+    return line({"ask": "answers", **asdict(request), **named})
 
 
 def read_request(said: Mapping[str, Any]) -> AnswerRequest:

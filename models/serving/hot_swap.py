@@ -1,6 +1,6 @@
 """Hot swap: follow the alias, load the new version beside the old one, warm it up, replace one reference.
 
-A request takes the reference once and keeps that Generator until it has responded, so a swap never affects a request
+A request takes the reference once and keeps what it names until it has responded, so a swap never affects a request
 that is under way; the old version's memory is freed with its last request. If a version does not load, the old one
 keeps serving and the reason is kept for the admin; loading is tried again only when the alias has moved or some time
 has passed. In a process that has just started, the last version that served and loads serves instead.
@@ -13,15 +13,24 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
 from weakref import WeakValueDictionary
 
 from models.model_errors import ModelError
-from models.serving.generator import Generator
 
 log = logging.getLogger(__name__)
 
 POLL_SECONDS = 1.0
 RETRY_SECONDS = 15.0
+
+
+class Loaded(Protocol):
+    """A version that can be served: a Generator, or what asks a process that has it in memory."""
+
+    version: int
+
+
+Held = TypeVar("Held", bound=Loaded)
 
 
 @dataclass(frozen=True)
@@ -37,10 +46,10 @@ class ServingState:
     second: int | None = None
 
 
-class Serving:
-    """Holds the Generator of the live version, and a thread that follows the alias.
+class Serving(Generic[Held]):
+    """Holds what serves the live version, and a thread that follows the alias.
 
-    `wanted_version` reads the alias (None while nothing is published); `load` makes a Generator of a version; `report`
+    `wanted_version` reads the alias (None while nothing is published); `load` loads a version; `report`
     gets the state at every poll, by which others see that the process is alive; `fallbacks` names the versions that
     may serve in a new process in the place of one that does not load, the best first.
     """
@@ -50,7 +59,7 @@ class Serving:
     def __init__(
         self,
         wanted_version: Callable[[], int | None],
-        load: Callable[[int], Generator],
+        load: Callable[[int], Held],
         report: Callable[[ServingState], None] = lambda state: None,
         fallbacks: Callable[[], Iterable[int]] = tuple,
     ) -> None:
@@ -58,7 +67,7 @@ class Serving:
         self._load = load
         self._tell = report
         self._fallbacks = fallbacks
-        self._current: Generator | None = None
+        self._current: Held | None = None
         self._state = ServingState(None, None, None)
         self._failed_at = 0.0
         self._wake = threading.Event()
@@ -71,8 +80,8 @@ class Serving:
         """Return the present state."""
         return self._state
 
-    def current(self) -> Generator | None:
-        """Return the Generator to serve with, or None while the first version is still loading."""
+    def current(self) -> Held | None:
+        """Return what to serve with, or None while the first version is still loading."""
         return self._current
 
     def ensure_started(self) -> None:
@@ -162,8 +171,8 @@ class Serving:
                     log.exception("Looking for the version to serve failed and will be tried again.")
 
 
-class Companion(Serving):
-    """Holds the Generator of a second version while one is wanted, as during a live comparison, and frees it then.
+class Companion(Serving[Held]):
+    """Holds a second version while one is wanted, as during a live comparison, and frees it then.
 
     Nobody waits for it: `current` is None until it is loaded, if it does not load, and when none is wanted.
     """
@@ -185,15 +194,15 @@ class Companion(Serving):
         return None
 
 
-class Shared:
+class Shared(Generic[Held]):
     """Loads each version once: one that anybody still holds is returned instead of being loaded again."""
 
-    def __init__(self, load: Callable[[int], Generator]) -> None:
+    def __init__(self, load: Callable[[int], Held]) -> None:
         self._load = load
         self._lock = threading.Lock()
-        self._held: WeakValueDictionary[int, Generator] = WeakValueDictionary()
+        self._held: WeakValueDictionary[int, Held] = WeakValueDictionary()
 
-    def __call__(self, number: int) -> Generator:
+    def __call__(self, number: int) -> Held:
         """Return a version; raises what `load` raises."""
         with self._lock:
             found = self._held.get(number)

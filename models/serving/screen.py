@@ -39,9 +39,9 @@ class ScoredText:
 
 @dataclass(frozen=True)
 class Shown(ScoredText):
-    """A rewrite that is shown: its features, (SIZE,), and the probability that it was chosen."""
+    """A text that is shown: its features, (SIZE,), None for an answer, and the probability that it was chosen."""
 
-    features: Array = field(compare=False)
+    features: Array | None = field(compare=False)
     probability: float = 1.0
 
 
@@ -50,7 +50,8 @@ class Screen:
     """The result of one generation: distinct candidates in a random order, and what is needed to sample them again.
 
     `exhausted` is True if the model could not write as many different rewrites as were wanted. `pool` holds the options
-    that a head chose among, from which another head may choose again; empty if it cannot.
+    that a head chose among, from which another head may choose again; empty if it cannot. Of a screen that `is_told`
+    somebody has seen the cards while they were written, in their order.
     """
 
     candidates: tuple[Shown, ...]
@@ -59,3 +60,4 @@ class Screen:
     seed: int
     milliseconds: float
     pool: tuple[Option, ...] = ()
+    is_told: bool = False

@@ -12,6 +12,14 @@ declare global {
 export interface Candidate {
   id: number;
   text: string;
+  /** An answer as clean HTML, null for a rewrite. */
+  html?: string | null;
+}
+
+/** One message of a conversation. */
+export interface Turn {
+  role: "user" | "assistant";
+  content: string;
 }
 
 /** One text and its rewrites, as the desk shows them. */
@@ -26,6 +34,10 @@ export interface Screen {
   version: number | null;
   /** What its file says of the text beside it. */
   metadata: Record<string, unknown> | null;
+  /** What was said before the text, where it belongs to a conversation. */
+  turns?: Turn[];
+  /** What the model was told before the conversation. */
+  system?: string;
 }
 
 /** What a person says of one candidate beside the verdict. */

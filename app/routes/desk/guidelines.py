@@ -7,6 +7,7 @@ from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_login import current_user
 
 from app.access import user_id
 from app.domain_errors import Conflict, DomainError, Invalid
@@ -24,6 +25,7 @@ _NUMBERS = {
     "gold_every": N_("One attention check in how many screens"),
     "break_minutes": N_("Minutes of work before a break is suggested"),
 }
+_OF_ANSWERS = {"answer_tokens": N_("Tokens of an answer at most")}
 _SWITCHES = ("blur", "only_english", "ask_rating", "ask_comment")
 QUESTIONS = {
     studio_settings.BEST_OF_THREE: N_("Which of three rewrites is the best?"),
@@ -36,8 +38,8 @@ QUESTIONS = {
 def page() -> ResponseReturnValue:
     """Show the guidelines, with a live preview, and the settings."""
     now = studio_settings.settings(db.session())
-    values: dict[str, Any] = {name: getattr(now, name) for name in _NUMBERS}
-    values |= {"guidelines": now.guidelines, **{name: getattr(now, name) for name in _SWITCHES}}
+    values: dict[str, Any] = {name: getattr(now, name) for name in (*_numbers(), *_SWITCHES)}
+    values |= {"guidelines": now.guidelines, "system_message": now.system_message}
     values |= {"question": now.question, "tags": "\n".join(now.tags)}
     return _page(values, guidelines.digest(now.guidelines))
 
@@ -46,13 +48,14 @@ def page() -> ResponseReturnValue:
 def save() -> ResponseReturnValue:
     """Store guidelines and settings; what was typed stays on the page if it cannot be stored."""
     form = request.form
-    typed: dict[str, Any] = {name: form.get(name, "") for name in (*_NUMBERS, "guidelines", "question", "tags")}
+    texts = ("guidelines", "question", "tags", *(("system_message",) if current_user.seat.answers else ()))
+    typed: dict[str, Any] = {name: form.get(name, "") for name in (*_numbers(), *texts)}
     typed |= {name: form.get(name) == "yes" for name in _SWITCHES}
-    typed["guidelines"] = typed["guidelines"].replace("\r\n", "\n")
+    typed |= {name: typed[name].replace("\r\n", "\n") for name in texts}
     seen = form.get("seen", "")
     try:
         _refuse_to_overwrite(seen, typed["guidelines"])
-        values = {**typed, **{name: _number(name, form) for name in _NUMBERS}, "tags": _lines(typed["tags"])}
+        values = {**typed, **{name: _number(name, form) for name in _numbers()}, "tags": _lines(typed["tags"])}
         studio_settings.change(db.session(), user_id(), values)
     except DomainError as refusal:
         if isinstance(refusal, Conflict):
@@ -68,6 +71,7 @@ def _page(values: Mapping[str, Any], seen: str, problem: str | None = None) -> s
         values=values,
         questions={name: gettext(label) for name, label in QUESTIONS.items()},
         most_tags=MOST_TAGS,
+        most_system=studio_settings.MOST_SYSTEM,
         seen=seen,
         problem=problem,
         preview=guidelines.to_html(values["guidelines"][: studio_settings.MOST_TEXT]),
@@ -86,11 +90,16 @@ def _refuse_to_overwrite(seen: str, text: str) -> None:
         )
 
 
+def _numbers() -> dict[str, str]:
+    """Return the numbers that are set, with their labels."""
+    return {**_NUMBERS, **(_OF_ANSWERS if current_user.seat.answers else {})}
+
+
 def _number(name: str, form: Mapping[str, str]) -> int:
     try:
         return int(form.get(name, ""))
     except ValueError:
-        raise Invalid(gettext("“%(name)s” needs a whole number.", name=gettext(_NUMBERS[name]))) from None
+        raise Invalid(gettext("“%(name)s” needs a whole number.", name=gettext(_numbers()[name]))) from None
 
 
 def _lines(text: str) -> list[str]:

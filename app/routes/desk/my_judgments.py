@@ -16,7 +16,7 @@ from app.db import Judgment, Verdict
 from app.domain_errors import DomainError, Invalid, NotFound
 from app.extensions import db
 from app.routes.desk import changed_judgment
-from app.routes.desk.pages import FLAG_REASONS, SKIP_REASONS
+from app.routes.desk.pages import FLAG_REASONS, FLAG_REASONS_OF_ANSWERS, SKIP_REASONS
 from app.services.desk import judgments, own_judgments, pace
 from app.services.desk import settings as desk_settings
 from app.services.desk.judgment_request import JudgmentRequest
@@ -81,7 +81,7 @@ def _judge_again(
     judgment_id: int, body: dict[str, Any], done: str, again: Judgment | None = None
 ) -> ResponseReturnValue:
     try:
-        sent = JudgmentRequest.parse(body, mellow().settings.max_text_length)
+        sent = JudgmentRequest.parse(body, mellow().longest_text)
         standing = judgments.judge_again(db.session(), user_id(), sent, again)
     except NotFound:
         raise
@@ -116,7 +116,7 @@ def _page(
         typed=request.form,
         verdicts={name: gettext(label) for name, label in VERDICTS.items()},
         states={name: gettext(label) for name, label in own_judgments.STATES.items()},
-        known_reasons={reason: gettext(reason) for reason in SKIP_REASONS + FLAG_REASONS},
+        known_reasons={reason: gettext(reason) for reason in SKIP_REASONS + FLAG_REASONS + FLAG_REASONS_OF_ANSWERS},
         zone=settings.zone,
         asked=asked,
         blur=settings.hides_texts(asked.blur),
@@ -125,7 +125,7 @@ def _page(
         streak=pace.streak(session, person, settings.zone),
         total=pace.total(session, person),
         days=pace.chart(session, person, settings.zone),
-        longest=mellow().settings.max_text_length,
+        longest=mellow().longest_text,
         assigned=listing.own(session, person),
         hours_days=hours.usual_days(settings.zone),
         hours_formats=hours.FORMATS,

@@ -7,6 +7,7 @@ from typing import Any
 
 from flask import Blueprint, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
+from flask_login import current_user
 from sqlalchemy.orm import Session
 
 from app.access import user_id
@@ -27,10 +28,18 @@ SKIP_REASONS = (
     N_("It makes no sense"),
     N_("I would rather not read this"),
 )
-FLAG_REASONS = (N_("A threat or self-harm"), N_("Somebody's private data"), N_("The rewrites are broken"))
-
+_HARM = (N_("A threat or self-harm"), N_("Somebody's private data"))
+FLAG_REASONS = (*_HARM, N_("The rewrites are broken"))
+FLAG_REASONS_OF_ANSWERS = (*_HARM, N_("The answers are broken"))
+EXAMPLE_MESSAGES = (
+    "Explain in two sentences why the sky is blue.",
+    "Write a short thank-you note to a colleague who helped me move.",
+    "What should I check before I buy a used bicycle?",
+)
+"""What the desk offers to whoever has nothing to ask; models of one language are asked in English."""
 
 _QUESTION_SCRIPTS = ("question", "comment", "kept", "ranking", "remarks")
+_CHAT_SCRIPTS = ("chat", "conversation", "folds", "followup", "live", "sentences", "stream")
 
 
 @blueprint.get("/")
@@ -41,31 +50,38 @@ def home() -> ResponseReturnValue:
 
 @blueprint.get("/annotate")
 def page() -> ResponseReturnValue:
-    """Show the page where texts are typed and rewrites chosen; its script uses the API."""
+    """Show the page where texts are typed and rewrites or answers chosen; its script uses the API."""
+    answers = current_user.seat.answers
     return render_template(
         "desk/annotate.html",
-        longest=mellow().settings.max_text_length,
+        longest=mellow().longest_text,
         longest_reason=judgments.LONGEST_REASON,
         longest_comment=LONGEST_COMMENT,
+        answers=answers,
         question_scripts=[f"desk/question/{name}" for name in _QUESTION_SCRIPTS],
+        chat_scripts=[f"desk/chat/{name}" for name in _CHAT_SCRIPTS],
         candidates=range(1, CANDIDATES + 1),
-        reasons={"skip": SKIP_REASONS, "flag": FLAG_REASONS},
+        reasons={"skip": SKIP_REASONS, "flag": FLAG_REASONS_OF_ANSWERS if answers else FLAG_REASONS},
         not_english=SKIP_REASONS[0],
-        examples=samples.texts()[: samples.EXAMPLES],
+        examples=EXAMPLE_MESSAGES if answers else samples.texts()[: samples.EXAMPLES],
         **_desk(db.session(), user_id()),
     )
 
 
 def _desk(session: Session, person: int) -> dict[str, Any]:
-    """Return the values that the person's desk begins with: settings, guidelines, pace."""
+    """Return the values that the person's desk begins with: settings, guidelines, pace.
+
+    Answers are neither blurred, nor is anybody told of the language of what they answer.
+    """
+    answers = current_user.seat.answers
     own, everybody = settings.read(session, person), studio_settings.settings(session)
     at = now()
     today = pace.today(session, person, own.zone, at)
     return {
         "own": own,
         "asked": everybody,
-        "only_english": everybody.only_english,
-        "blurred": own.hides_texts(everybody.blur),
+        "only_english": everybody.only_english and not answers,
+        "blurred": own.hides_texts(everybody.blur) and not answers,
         "break_minutes": everybody.break_minutes,
         "today": today,
         "left": queue.left(session, person, everybody),

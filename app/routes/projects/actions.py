@@ -11,15 +11,17 @@ from app.domain_errors import Conflict
 from app.extensions import db
 from app.runtime import announcements
 from app.services.projects import creation
+from app.services.projects.creation import Beginning
 from app.services.projects.projects import Text
 from app.words import gettext
 from models.model_errors import StoreAway, StoreError
 
 
-def create(slug: str, text: Text, copy_of: int | None) -> Project:
+def create(slug: str, text: Text, task: str, copy_of: int | None) -> Project:
     """Create a project and tell every web process of its version; raises as the service does, and Conflict."""
+    beginning = Beginning(task, copy_of, mellow().settings.chat_model)
     try:
-        project, number = creation.create(db.session(), mellow().store, user_id(), slug, text, copy_of)
+        project, number = creation.create(db.session(), mellow().store, user_id(), slug, text, beginning)
     except StoreAway:
         raise
     except StoreError as error:

@@ -31,7 +31,7 @@ def list_projects() -> ResponseReturnValue:
 
 @blueprint.post("/projects")
 @operation(
-    "Create a project whose first version is a copy of the base or of a version of any project",
+    "Create a project whose first version is a copy of the base, the chat model, or a copy of a version of any project",
     gives("The project.", described.Project, status=201),
     body=ProjectRequest,
     refusals=(404, 409),
@@ -39,7 +39,7 @@ def list_projects() -> ResponseReturnValue:
 def create_project(body: ProjectRequest) -> ResponseReturnValue:
     """Create a project."""
     text = Text(body.name, body.instruction)
-    return _json(actions.create(body.slug, text, body.copy_of)), 201
+    return _json(actions.create(body.slug, text, body.task, body.copy_of)), 201
 
 
 @blueprint.patch("/projects/<slug>")
@@ -68,5 +68,6 @@ def _json(project: Project) -> dict[str, Any]:
         "slug": project.slug,
         "name": project.name,
         "instruction": project.instruction,
+        "task": project.task,
         **{name: moment.isoformat() if moment else None for name, moment in moments.items()},
     }

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from app.access import user_id
 from app.api.payload import row_id
+from app.context import mellow
+from app.db import ANSWERING, REWRITING
 from app.domain_errors import Conflict, DomainError
 from app.entrance import project_path
 from app.extensions import db
 from app.routes.projects import actions
 from app.services.projects import creation, memberships, projects
 from app.services.projects.projects import Text
-from app.words import gettext
+from app.words import N_, gettext
+
+TASKS = {REWRITING: N_("Rewrite texts"), ANSWERING: N_("Answer in a chat")}
 
 blueprint = Blueprint("projects", __name__, url_prefix="/admin/projects")
 
@@ -33,7 +38,7 @@ def create() -> ResponseReturnValue:
     text = Text(form.get("name", ""), form.get("instruction", ""))
     copy_of = row_id(form.get("copy_of"))
     try:
-        made = actions.create(form.get("slug", ""), text, copy_of)
+        made = actions.create(form.get("slug", ""), text, form.get("task", REWRITING), copy_of)
     except DomainError as refusal:
         return _page(form, str(refusal)), refusal.status
     flash(gettext("The project %(name)s is there. Say now who works on it.", name=made.name), "success")
@@ -69,4 +74,6 @@ def _page(form: Mapping[str, str], problem: str | None = None) -> str:
         form=form,
         problem=problem,
         limits=projects,
+        tasks=TASKS,
+        chat_model=Path(mellow().settings.chat_model).name,
     )

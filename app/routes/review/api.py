@@ -50,7 +50,7 @@ def read_review(review_id: int) -> ResponseReturnValue:
 )
 def decide(review_id: int, body: DecisionRequest) -> ResponseReturnValue:
     """Decide a review."""
-    said = body.normalized(mellow().settings.max_text_length)
+    said = body.normalized(mellow().longest_text)
     number = decisions.decide(db.session(), user_id(), review_id, said)
     mellow().background.judged()
     return {"id": number}, 201

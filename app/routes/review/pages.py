@@ -78,7 +78,7 @@ def decide(review_id: int) -> ResponseReturnValue:
     """Decide a case, and go on to the next one."""
     form = request.form
     try:
-        said = read(DecisionRequest, _body(form)).normalized(mellow().settings.max_text_length)
+        said = read(DecisionRequest, _body(form)).normalized(mellow().longest_text)
         decisions.decide(db.session(), user_id(), review_id, said)
     except NotFound:
         raise
@@ -131,7 +131,7 @@ def _case(review_id: int, problem: str = "", typed: Mapping[str, str] | None = N
         number=cases.numbers(session).get(ReviewState.OPEN, 0),
         wanted=wanted,
         verdicts={verdict: gettext(label) for verdict, label in VERDICTS.items()},
-        longest=mellow().settings.max_text_length,
+        longest=mellow().longest_text,
         longest_reason=judgments.LONGEST_REASON,
         problem=problem,
         typed=typed or {},

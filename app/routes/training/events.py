@@ -22,7 +22,7 @@ from app.services.training import runs
 from app.services.training.course.progress import UNKNOWN, expected
 
 STREAMS = 4
-"""Bounds the streams that a process keeps open at once: a sixth of its threads."""
+"""Bounds the streams that a process keeps open at once: an eighth of its threads."""
 AGAIN_MILLISECONDS = 4000
 POLL_SECONDS = 0.4
 _KEEP_ALIVE_SECONDS = 15.0

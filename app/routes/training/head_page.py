@@ -16,6 +16,7 @@ from app.services.prompts import studio_settings
 from app.services.training.reward import click_settings
 from app.services.training.reward.head_in_words import likings
 from app.words import gettext
+from models.chat.answers import ChatGenerator
 from models.reward.head import WINDOW
 
 blueprint = Blueprint("liking", __name__, url_prefix="/admin/liking")
@@ -32,6 +33,8 @@ def page() -> ResponseReturnValue:
         problem: str | None = str(reason)
     else:
         chooser, version, problem = parts.chooser(session, generator), generator.version, None
+        if isinstance(generator, ChatGenerator):
+            problem = gettext("Answers of a chat model are shown as they are drawn: no reward head chooses among them.")
     return render_template(
         "training/liking.html",
         problem=problem,

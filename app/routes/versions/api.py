@@ -20,11 +20,13 @@ from app.domain_errors import NotFound, NotReady
 from app.extensions import db
 from app.routes.versions.actions import promote
 from app.schemas.kinds import LARGEST_ID
-from app.services.prompts import prompts
+from app.services.desk.answering import draw_answers, tell_nobody
+from app.services.prompts import prompts, studio_settings
 from app.services.versions import evaluations, learned, versions
 from app.words import gettext
-from models.model_errors import InputTooLong, ModelError, StoreError
-from models.serving.generator import Generator, Screen
+from models.chat.answers import AnyGenerator, ChatGenerator
+from models.model_errors import AnswersRefused, InputTooLong, ModelError, StoreError, WriterAway, WriterBusy
+from models.serving.screen import Screen, never
 from models.store.archive import Archive
 
 blueprint = Blueprint("api_versions", __name__)
@@ -63,28 +65,31 @@ def move_serving(body: ServingAlias) -> ResponseReturnValue:
 
 @blueprint.post("/versions/<int:number>/generations")
 @operation(
-    "Draw rewrites by any version, to look at: nothing is stored",
+    "Draw rewrites or answers by any version, to look at: nothing is stored",
     gives("What that version writes.", Trial),
     body=TrialRequest,
     refusals=(409, 429, 503),
 )
 def try_version(number: int, body: TrialRequest) -> ResponseReturnValue:
-    """Rewrites of a text by that version, to be looked at: nothing is stored."""
+    """Rewrites of a text or answers to it by that version, to be looked at: nothing is stored."""
     parts = mellow()
-    text = prompts.check_text(body.text, parts.settings.max_text_length)
+    text = prompts.check_text(body.text, parts.longest_text)
     versions.usable(db.session(), number)
+    decided = studio_settings.settings(db.session())
     db.session.rollback()  # loading a version takes seconds, which no transaction should
     sampling = parts.sampling
 
-    def draw(generator: Generator) -> Screen:
+    def draw(generator: AnyGenerator) -> Screen:
+        if isinstance(generator, ChatGenerator):
+            return draw_answers(text, (), generator, sampling, decided, never, tell_nobody).screen
         return generator.generate(text, sampling)
 
     serving = parts.serving.current()
     here = serving if serving is not None and serving.version == number else None
     try:
-        with parts.draws.one(user_id()):
+        with parts.draws_here.one(user_id()):
             screen = draw(here) if here else parts.trial.ask(number, draw)
-    except InputTooLong:
+    except (InputTooLong, AnswersRefused, WriterBusy, WriterAway):
         raise
     except ModelError as error:
         raise NotReady(str(error)) from None

@@ -61,7 +61,7 @@ def page() -> ResponseReturnValue:
         tried=_tried(usable, serving),
         timeline=timeline.timeline(periods[:DRAWN_PERIODS], now()),
         periods=periods[:SHOWN_PERIODS],
-        longest=mellow().settings.max_text_length,
+        longest=mellow().longest_text,
     )
 
 

@@ -1,11 +1,14 @@
-"""The Writer that the settings name."""
+"""The Writer that the settings name, and the one of a version."""
 
 from __future__ import annotations
 
 from app.config import Settings
 from app.runtime.chat.openai_writer import OpenAIWriter
 from app.runtime.chat.process_writer import ProcessWriter
+from models.chat.answers import ChatGenerator
 from models.chat.writing import Writer
+from models.model_errors import LoadError
+from models.store.store import CheckpointStore
 
 
 def open_writer(settings: Settings) -> Writer | None:
@@ -15,3 +18,14 @@ def open_writer(settings: Settings) -> Writer | None:
     if settings.chat_server:
         return OpenAIWriter(settings.chat_server, settings.chat_server_key, settings.chat_server_model)
     return None
+
+
+def open_version(settings: Settings, store: CheckpointStore, number: int, base: int) -> ChatGenerator:
+    """Let the generation process load a version whose base is in version `base`; raises ModelError."""
+    if not settings.chat_model:
+        raise LoadError(f"Version {number} is one of a chat model: CHAT_MODEL must be set, so that a process writes.")
+    if base != number:
+        store.verify(base)
+    writer = ProcessWriter(settings.chat_socket, store.folder(number), store.folder(base))
+    writer.load()
+    return ChatGenerator(number, base, writer)

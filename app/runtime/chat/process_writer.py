@@ -26,9 +26,21 @@ _AWAY = "The chat model does not answer: its generation process is not running, 
 class ProcessWriter:
     """A Writer that asks the process at a socket; it may be used by several threads."""
 
-    def __init__(self, path: Path, silence: float = SILENCE_SECONDS, whole: float = WHOLE_SECONDS) -> None:
-        """Remember where the process listens; `silence` and `whole` limit, in seconds, a pause and a request."""
+    def __init__(
+        self,
+        path: Path,
+        folder: Path | None = None,
+        base: Path | None = None,
+        silence: float = SILENCE_SECONDS,
+        whole: float = WHOLE_SECONDS,
+    ) -> None:
+        """Remember where the process listens, and whose answers to ask for.
+
+        `folder` holds a model, an adapter of the model in `base`, or a version; without one CHAT_MODEL writes.
+        `silence` and `whole` limit, in seconds, a pause and a request.
+        """
         self._path, self._silence, self._whole = path, silence, whole
+        self._folder, self._base = folder, base
 
     def write(self, request: AnswerRequest) -> Iterator[Event]:
         """Yield what is written while it is written; closing the iterator cancels the request.
@@ -37,12 +49,19 @@ class ProcessWriter:
         """
         request.check()
         deadline = time.monotonic() + self._whole
-        with closing(self._lines(wire.request_line(request), self._silence, deadline)) as lines:
+        question = wire.request_line(request, self._folder, self._base)
+        with closing(self._lines(question, self._silence, deadline)) as lines:
             for said in lines:
                 event = wire.read_event(said)
                 yield event
                 if isinstance(event, Written):
                     return
+
+    def load(self) -> str:
+        """Let the process have the model of this writer in memory; return its name. Raises ModelError."""
+        if self._folder is None:
+            return str(self.health()["model"])
+        return self.swap(self._folder, self._base)
 
     def health(self) -> dict[str, Any]:
         """Return what the process says of itself; raises WriterAway."""

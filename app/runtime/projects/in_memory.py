@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from app.db import FIRST
 from app.services.training.reward.heads import Heads
+from models.chat.answers import AnyGenerator, ChatGenerator
 from models.serving.hot_swap import Companion, Serving
 
 
@@ -24,15 +25,16 @@ class ProjectInMemory:
 
     id: int
     sessions: sessionmaker[Session]
-    serving: Serving
-    companion: Companion
+    serving: Serving[AnyGenerator]
+    companion: Companion[AnyGenerator]
     heads: Heads
 
     @property
     def versions(self) -> list[int]:
-        """Return the versions in memory."""
-        generators = self.serving.current(), self.companion.current()
-        return [generator.version for generator in generators if generator is not None]
+        """Return the versions in memory, with those that hold the base of one of them."""
+        held = [one for one in (self.serving.current(), self.companion.current()) if one is not None]
+        bases = [one.base for one in held if isinstance(one, ChatGenerator) and one.base is not None]
+        return list(dict.fromkeys([*(one.version for one in held), *bases]))
 
     def ensure_started(self) -> None:
         """Load the live version, if none is loaded, and follow the alias; repeated calls do nothing."""

@@ -1,4 +1,4 @@
-"""The guidelines: Markdown written by an admin, rendered to HTML that cannot run anything.
+"""The guidelines and the answers of chat models: Markdown, rendered to HTML that cannot run anything.
 
 Raw HTML in the Markdown is shown as text, and the rendered HTML is sanitized once more, so that a mistake in one of the
 two steps does no harm. A fenced block named ``example`` becomes a figure:
@@ -50,7 +50,7 @@ def to_html(markdown: str) -> str:
     return _rendered(markdown, language())
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=64)
 def _rendered(markdown: str, _language: str) -> str:
     import nh3
 

@@ -14,6 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app.db import (
+    ANSWERING,
     Candidate,
     Generation,
     Judgment,
@@ -21,13 +22,15 @@ from app.db import (
     PrebuiltInsert,
     Preference,
     Prompt,
+    Verdict,
     new_key,
     now,
     project_of,
+    task_of,
     write_transaction,
     write_with_others,
 )
-from app.domain_errors import Conflict, DomainError, NotFound
+from app.domain_errors import Conflict, DomainError, Invalid, NotFound
 from app.services.desk.judgment_request import LONGEST_REASON, JudgmentRequest
 from app.services.desk.said import Said, Screen
 from app.services.prompts import retirement, studio_settings
@@ -63,7 +66,7 @@ def judge(session: Session, user_id: int, sent: JudgmentRequest) -> int:
     the screen has another verdict already or the client_key belongs to another judgment.
     """
     screen = _own_screen(session, _SCREEN.read(session, {"screen": sent.generation_id}), user_id, sent.generation_id)
-    said = Said.of(screen, sent)
+    said = _said(session, screen, sent)
     if session.in_transaction():
         session.commit()  # releases the connection while this request waits for others
 
@@ -95,7 +98,7 @@ def judge_again(session: Session, user_id: int, sent: JudgmentRequest, again: Ju
         connection = session.connection()
         rows = _SCREEN.rows(connection, {"screen": sent.generation_id})
         screen = _own_screen(session, rows, user_id, sent.generation_id)
-        said = Said.of(screen, sent)
+        said = _said(session, screen, sent)
         standing = _standing(connection, user_id, sent.generation_id)
         if standing is not None:
             if standing.decision:
@@ -123,7 +126,7 @@ def decide(session: Session, user_id: int, sent: JudgmentRequest, reason: str | 
     connection = session.connection()
     rows = _SCREEN.rows(connection, {"screen": sent.generation_id})
     screen = _own_screen(session, rows, user_id, sent.generation_id)
-    number = _add(connection, user_id, screen.project, sent, Said.of(screen, sent))
+    number = _add(connection, user_id, screen.project, sent, _said(session, screen, sent))
     if number is None:
         raise _judged_meanwhile()
     connection.execute(update(_judgments).where(_judgments.c.id == number).values(decision=True, reason=reason))
@@ -189,6 +192,13 @@ def _own_screen(session: Session, rows: Sequence[Sequence[Any]], user_id: int, g
     _, project, gold, prompt, *_ = rows[0]
     candidates = tuple((number, text) for *_, number, text in rows if number is not None)
     return Screen(generation_id, project, gold, prompt, candidates)
+
+
+def _said(session: Session, screen: Screen, sent: JudgmentRequest) -> Said:
+    """Return what a judgment says of its screen; raises Invalid, also for what cannot be said of answers."""
+    if sent.verdict == Verdict.FINE and task_of(session) == ANSWERING:
+        raise Invalid(gettext("Only a text that is rewritten can be fine as it is: choose an answer, or write one."))
+    return Said.of(screen, sent)
 
 
 def _add(connection: Connection, user_id: int, project: int, sent: JudgmentRequest, said: Said) -> int | None:

@@ -10,16 +10,19 @@ from sqlalchemy.orm import Session
 
 from app.db import Candidate, DrawnPool, Generation, Prompt, write_transaction
 from app.domain_errors import NotFound
+from app.services.desk.answering import Tell, draw_answers, tell_nobody
 from app.services.desk.drawing import Beside, Drawn, draw
 from app.services.desk.storing import store_check, store_copy, store_drawn
 from app.services.prompts import prompts, queue, reservations, retirement, studio_settings
+from app.services.prompts.prompts import Turns
 from app.services.prompts.studio_settings import StudioSettings
 from app.services.system import audit
 from app.services.training.reward.heads import Chooser
 from app.words import gettext
-from models.model_errors import InputTooLong, ModelError, NoLongerWanted
+from models.chat.answers import AnyGenerator, ChatGenerator
+from models.model_errors import AnswersRefused, InputTooLong, ModelError, NoLongerWanted, WriterAway, WriterBusy
 from models.serving import pool
-from models.serving.generator import Generator, Sampling, Screen
+from models.serving.generator import Sampling, Screen
 from models.serving.screen import Gone, never
 
 log = logging.getLogger(__name__)
@@ -27,7 +30,7 @@ log = logging.getLogger(__name__)
 
 def generate(
     session: Session,
-    generator: Generator,
+    generator: AnyGenerator,
     user_id: int,
     text: str,
     sampling: Sampling,
@@ -36,44 +39,50 @@ def generate(
     source: str = "typed",
     gone: Gone = never,
     beside: Beside | None = None,
+    turns: Turns = (),
+    tell: Tell = tell_nobody,
 ) -> tuple[Generation, bool]:
     """Sample and store one screen for `text`; returns it and whether the model ran out of different rewrites.
 
-    The reward head of `chooser` selects what is shown, of the version `beside`, too, if there is one. Raises
-    InputTooLong, and NoLongerWanted as soon as `gone` tells so. Either all of it is stored or nothing; no transaction
-    is open while the model works.
+    The reward head of `chooser` selects what is shown, of the version `beside`, too, if there is one. A chat model
+    answers `text` after `turns`, and `tell` hears its answers while they are written. Raises InputTooLong,
+    AnswersRefused, WriterBusy, WriterAway, and NoLongerWanted as soon as `gone` tells so. Either all of it is stored or
+    nothing; no transaction is open while the model works.
     """
-    wanted = studio_settings.settings(session).cards
+    decided = studio_settings.settings(session)
     session.commit()
-    drawn = draw(text, generator, beside, sampling, chooser, gone, wanted)
+    drawn = _drawn(text, turns, generator, beside, sampling, decided, chooser, gone, tell)
     with write_transaction(session):
-        prompt = prompts.find_or_add(session, text, source)
+        prompt = prompts.find_or_add(session, text, source, turns)
         generation = store_drawn(session, prompt, user_id, drawn)
     return generation, drawn.screen.exhausted
 
 
 def next_screen(
     session: Session,
-    generator: Generator,
+    generator: AnyGenerator,
     user_id: int,
     sampling: Sampling,
     shown: Collection[int],
     chooser: Chooser | None = None,
     gone: Gone = never,
     beside: Beside | None = None,
+    tell: Tell = tell_nobody,
 ) -> tuple[Generation, bool] | None:
     """Return the next screen of the queue for a person, or None when the queue holds nothing for them.
 
     A screen that was made for them and never judged comes again, unless its id is among `shown`; if the reward head has
     changed since, its cards are chosen again. Now and then it is an attention check. A prompt for several people shows
     all of them the same candidates, each in a random order of their own. With a version `beside`, what is drawn has
-    cards of both. Raises NoLongerWanted as soon as `gone` tells so; the prompt then waits for anybody.
+    cards of both; `tell` hears the answers of a chat model while they are written. Raises NoLongerWanted as soon as
+    `gone` tells so, WriterBusy and WriterAway; the prompt then waits for anybody. Raises AnswersRefused for a prompt
+    that the model does not take, which has then left the queue.
     """
     decided = studio_settings.settings(session)
     reservations.renew(session, user_id, shown)
     while (waiting := queue.left_over(session, user_id, shown, decided)) is not None:
         if waiting.gold:
-            left = _with_todays_answer(session, waiting, generator.version, decided.cards)
+            left = _with_todays_answer(session, waiting, generator, decided)
         elif reservations.reserve(session, user_id, waiting.prompt_id, decided):
             left = _choose_again(session, generator, waiting, sampling, decided, chooser, gone)
         else:
@@ -85,15 +94,18 @@ def next_screen(
         with write_transaction(session):
             # Looked up again: the same person may have two tabs.
             met = queue.screen_of(session, user_id, check, gold=True)
-            return met or store_check(session, check, user_id, generator.version, decided.cards), False
+            return met or _new_check(session, check, user_id, generator, decided), False
     while (prompt := queue.next_waiting(session, user_id, decided)) is not None:
         if not reservations.reserve(session, user_id, prompt.id, decided):
             continue
         try:
-            served = _serve(session, generator, user_id, prompt, sampling, decided, chooser, gone, beside)
+            served = _serve(session, generator, user_id, prompt, sampling, decided, chooser, gone, beside, tell)
         except InputTooLong as refusal:
             _set_aside(session, prompt, str(refusal))
-        except NoLongerWanted:
+        except AnswersRefused as refusal:
+            _set_aside(session, prompt, str(refusal))
+            raise  # the settings may be why, and then no other prompt must leave
+        except (NoLongerWanted, WriterBusy, WriterAway):
             reservations.release(session, user_id, prompt.id)
             raise
         else:
@@ -127,7 +139,7 @@ def own(session: Session, user_id: int, generation_id: int) -> Generation:
 
 def _serve(
     session: Session,
-    generator: Generator,
+    generator: AnyGenerator,
     user_id: int,
     prompt: Prompt,
     sampling: Sampling,
@@ -135,17 +147,18 @@ def _serve(
     chooser: Chooser | None,
     gone: Gone,
     beside: Beside | None,
+    tell: Tell,
 ) -> tuple[Generation, bool] | None:
     """Draw and store a screen of a prompt that is reserved.
 
     None if others took the place while it was drawn, or the prompt or the screen to copy was deleted.
     """
     shared = (prompt.overlap or decided.overlap) > 1
-    prompt_id, text = prompt.id, prompt.text
+    prompt_id, text, turns = prompt.id, prompt.text, prompt.turns or ()
     drawn = None
     if not (shared and _first_screen(session, prompt_id)):
         session.commit()
-        drawn = draw(text, generator, beside, sampling, chooser, gone, decided.cards)
+        drawn = _drawn(text, turns, generator, beside, sampling, decided, chooser, gone, tell)
     with write_transaction(session):
         if session.get(Prompt, prompt_id, with_for_update=True, populate_existing=True) is None:
             return None
@@ -164,7 +177,34 @@ def _serve(
         return store_drawn(session, prompt, user_id, drawn), drawn.screen.exhausted
 
 
-def _with_todays_answer(session: Session, waiting: Generation, version: int, cards: int) -> Generation | None:
+def _drawn(
+    text: str,
+    turns: Turns,
+    generator: AnyGenerator,
+    beside: Beside | None,
+    sampling: Sampling,
+    decided: StudioSettings,
+    chooser: Chooser | None,
+    gone: Gone,
+    tell: Tell,
+) -> Drawn:
+    """Draw what a screen of a prompt is to show: answers of a chat model, or else rewrites."""
+    if isinstance(generator, ChatGenerator):
+        return draw_answers(text, turns, generator, sampling, decided, gone, tell)
+    return draw(text, generator, beside, sampling, chooser, gone, decided.cards)
+
+
+def _new_check(
+    session: Session, check: Prompt, user_id: int, generator: AnyGenerator, decided: StudioSettings
+) -> Generation:
+    """Store an attention check that looks like what the version in memory would write."""
+    system = decided.system_message if isinstance(generator, ChatGenerator) else None
+    return store_check(session, check, user_id, generator.version, decided.cards, system)
+
+
+def _with_todays_answer(
+    session: Session, waiting: Generation, generator: AnyGenerator, decided: StudioSettings
+) -> Generation | None:
     """Return the screen to show in the place of an unjudged one of a check: itself, unless the answer changed.
 
     None if it was deleted meanwhile.
@@ -175,7 +215,7 @@ def _with_todays_answer(session: Session, waiting: Generation, version: int, car
     with write_transaction(session):
         held = _held(session, screen_id)
         if held is not None and held.superseded_by is None:
-            held.superseded_by = store_check(session, held.prompt, held.user_id, version, cards).id
+            held.superseded_by = _new_check(session, held.prompt, held.user_id, generator, decided).id
         return session.get_one(Generation, held.superseded_by) if held is not None else None
 
 
@@ -186,7 +226,7 @@ def _held(session: Session, screen_id: int) -> Generation | None:
 
 def _choose_again(
     session: Session,
-    generator: Generator,
+    generator: AnyGenerator,
     waiting: Generation,
     sampling: Sampling,
     decided: StudioSettings,
@@ -196,11 +236,14 @@ def _choose_again(
     """Choose again the cards of a screen that nobody judged yet; returns the same screen if the choice is the same.
 
     None if it was deleted meanwhile. A screen that several people are to see alike, or that another version wrote
-    or took part in, stays as it is. If its sampled pool was not kept, candidates are sampled anew.
+    or took part in, stays as it is, and so do answers of a chat model. If its sampled pool was not kept, candidates are
+    sampled anew.
     """
     shared = (waiting.prompt.overlap or decided.overlap) > 1
     written = {candidate.version_number for candidate in waiting.candidates}
     if chooser is None or waiting.head_id == chooser.id or shared or written != {generator.version}:
+        return waiting
+    if isinstance(generator, ChatGenerator):
         return waiting
     screen_id, text, texts = waiting.id, waiting.prompt.text, {candidate.text for candidate in waiting.candidates}
     kept = session.scalar(select(DrawnPool.data).where(DrawnPool.generation_id == screen_id))

@@ -1,5 +1,8 @@
 """Storing screens with all that it takes to draw them again, their cards in a random order.
 
+Answers of a chat model keep the order in which they were told while they were written: draws of one model for one
+conversation are exchangeable, so a random order would say nothing more.
+
 `version` in a screen's sampling is what is shown as its version where its candidates cannot say, or must not: on
 attention checks, and where two versions wrote them.
 """
@@ -32,7 +35,7 @@ def store_drawn(session: Session, prompt: Prompt, user_id: int, drawn: Drawn) ->
             text=one.text,
             log_probability=one.log_probability,
             version_number=version,
-            features=pack(one.features),
+            features=None if one.features is None else pack(one.features),
             probability=one.probability,
         )
         for one, version in zip(screen.candidates, drawn.versions, strict=True)
@@ -46,7 +49,7 @@ def store_drawn(session: Session, prompt: Prompt, user_id: int, drawn: Drawn) ->
         head_id=chooser.id if chooser else None,
         comparison_id=drawn.comparison_id,
     )
-    store(session, generation, candidates)
+    store(session, generation, candidates, shuffled=not screen.is_told)
     if screen.pool:
         session.add(DrawnPool(generation_id=generation.id, data=pool.pack(screen.pool)))
     return generation
@@ -76,7 +79,7 @@ def _copy(first: Generation, user_id: int) -> Generation:
     return Generation(
         prompt_id=first.prompt_id,
         user_id=user_id,
-        sampling={**first.sampling, "copy_of": first.id},
+        sampling={name: value for name, value in first.sampling.items() if name != "ended"} | {"copy_of": first.id},
         seed=first.seed,
         milliseconds=0.0,
         head_id=first.head_id,
@@ -96,26 +99,37 @@ def _copies(first: Generation) -> list[Candidate]:
     ]
 
 
-def store_check(session: Session, prompt: Prompt, user_id: int, version: int, cards: int = CANDIDATES) -> Generation:
-    """Store an attention check of so many cards for a person, within the running transaction; raises NotSignedIn."""
+def store_check(
+    session: Session,
+    prompt: Prompt,
+    user_id: int,
+    version: int,
+    cards: int = CANDIDATES,
+    system: str | None = None,
+) -> Generation:
+    """Store an attention check of so many cards for a person, within the running transaction; raises NotSignedIn.
+
+    `system` is the message that the model would be given now; None if it rewrites.
+    """
     candidates = [
         Candidate(text=text, log_probability=0.0, right=text == prompt.gold_answer)
         for text in attention_checks.texts(session, prompt, cards)
     ]
     # The version is what an ordinary screen would show: nobody is to tell the two apart.
-    generation = Generation(
-        prompt=prompt, user_id=user_id, sampling={"version": version}, seed=0, milliseconds=0.0, gold=True
-    )
+    sampling = {"version": version} if system is None else {"version": version, "system": system}
+    generation = Generation(prompt=prompt, user_id=user_id, sampling=sampling, seed=0, milliseconds=0.0, gold=True)
     return store(session, generation, candidates)
 
 
-def store(session: Session, generation: Generation, candidates: Sequence[Candidate]) -> Generation:
-    """Add a screen with its candidates, in a random order, to the running transaction.
+def store(
+    session: Session, generation: Generation, candidates: Sequence[Candidate], *, shuffled: bool = True
+) -> Generation:
+    """Add a screen with its candidates, in a random order unless they are not `shuffled`, to the running transaction.
 
     Raises NotSignedIn if the person was deactivated or deleted while it was drawn.
     """
     _check_active(session, generation.user_id)
-    session.add(arranged(generation, candidates))
+    session.add(arranged(generation, candidates, shuffled=shuffled))
     session.flush()
     return generation
 
@@ -126,10 +140,11 @@ def _check_active(session: Session, user_id: int) -> None:
         raise NotSignedIn(gettext("This account may no longer sign in."))
 
 
-def arranged(generation: Generation, candidates: Sequence[Candidate]) -> Generation:
-    """Return the screen with those candidates on it, in a random order."""
+def arranged(generation: Generation, candidates: Sequence[Candidate], *, shuffled: bool = True) -> Generation:
+    """Return the screen with those candidates on it, in a random order unless they are not `shuffled`."""
     shown = list(candidates)
-    _shuffler.shuffle(shown)
+    if shuffled:
+        _shuffler.shuffle(shown)
     for position, candidate in enumerate(shown):
         candidate.position = position
     generation.candidates = shown

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from sqlalchemy import Table, and_, bindparam, delete, exists, select
 from sqlalchemy.orm import Session
 
-from app.db import FIRST, Prebuilt, Project, ProjectMember, ProjectRole, User, is_member, write_transaction
+from app.db import ANSWERING, FIRST, Prebuilt, Project, ProjectMember, ProjectRole, User, is_member, write_transaction
 from app.domain_errors import Conflict, Invalid, NotFound
 from app.services.prompts import queue_progress
 from app.services.system import audit
@@ -25,7 +25,13 @@ class Seat(NamedTuple):
     slug: str
     name: str
     instruction: str
+    task: str
     role: ProjectRole
+
+    @property
+    def answers(self) -> bool:
+        """Return whether the project's model answers, rather than rewrites."""
+        return self.task == ANSWERING
 
     @property
     def manages(self) -> bool:
@@ -48,7 +54,7 @@ class Member(NamedTuple):
 _projects: Table = Project.__table__  # type: ignore[assignment]
 _members: Table = ProjectMember.__table__  # type: ignore[assignment]
 _OPEN = Prebuilt(
-    select(_projects.c.id, _projects.c.slug, _projects.c.name, _projects.c.instruction, _members.c.role)
+    select(*(_projects.c[name] for name in ("id", "slug", "name", "instruction", "task")), _members.c.role)
     .outerjoin_from(
         _projects,
         _members,
@@ -63,8 +69,8 @@ def seats(session: Session, user_id: int, *, studio_admin: bool) -> list[Seat]:
     """Return the projects that a person may enter, the oldest first; archived ones nobody may."""
     # Every request asks this, so it reads columns without building ORM objects.
     found = [
-        Seat(number, slug, name, instruction, ProjectRole.ADMIN if studio_admin else _role(number, role))
-        for number, slug, name, instruction, role in _OPEN.read(session, {"person": user_id})
+        Seat(number, slug, name, instruction, task, ProjectRole.ADMIN if studio_admin else _role(number, role))
+        for number, slug, name, instruction, task, role in _OPEN.read(session, {"person": user_id})
     ]
     return [seat for seat in found if seat.role != ProjectRole.NONE]
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
-from app.db import FIRST, LONGEST_INSTRUCTION, Project, now, write_transaction
+from app.db import FIRST, LONGEST_INSTRUCTION, REWRITING, Project, now, write_transaction
 from app.domain_errors import Conflict, Invalid, NotFound
 from app.services.system import audit
 from app.words import gettext
@@ -59,7 +59,7 @@ def by_slug(session: Session, slug: str) -> Project:
     return project
 
 
-def add(session: Session, by: int, slug: str, text: Text) -> Project:
+def add(session: Session, by: int, slug: str, text: Text, task: str = REWRITING) -> Project:
     """Add a project; without a slug one is made of its name. Raises Invalid and Conflict."""
     text = text.checked()
     wanted = slug.strip()
@@ -73,10 +73,11 @@ def add(session: Session, by: int, slug: str, text: Text) -> Project:
     with write_transaction(session):
         if wanted and _taken(session, wanted):
             raise Conflict(gettext("There is a project with the address %(slug)s already.", slug=wanted))
-        project = Project(slug=wanted or _free(session, suggested(text.name)), **text._asdict())
+        project = Project(slug=wanted or _free(session, suggested(text.name)), task=task, **text._asdict())
         session.add(project)
         session.flush()
-        audit.record(session, by, "project.created", f"project {project.id}", slug=project.slug, name=text.name)
+        said = {"slug": project.slug, "name": text.name, "task": task}
+        audit.record(session, by, "project.created", f"project {project.id}", **said)
     return project
 
 

@@ -62,6 +62,21 @@ DEFAULT_GUIDELINES = """\
 If two are good, take the one that keeps more of the meaning. If none is, say so, or write a better one.
 """
 
+OF_ANSWERING: Mapping[str, Any] = {
+    "guidelines": """\
+# What makes an answer good
+
+1. **It is right.** Nothing in it is made up.
+2. **It helps.** It answers what was asked, and says so where it cannot.
+3. **It is as short as it can be.** No preface, and nothing twice.
+4. **It is friendly.**
+
+If two are good, take the shorter one. If none is, say so, or write a better one.
+""",
+    "only_english": False,
+}
+"""The settings with which a project that answers begins."""
+
 
 @dataclass(frozen=True)
 class StudioSettings:

@@ -1,14 +1,17 @@
-"""The first version of a new project: a copy of the base checkpoint, or of a version of any project.
+"""The first version of a new project: a copy of the base checkpoint or of a version of any project, or a chat model.
 
 A version belongs to one project and is removed with its files, so the copy has a number and a manifest of its own. In a
 folder its files are hard links to those of the original: nothing is copied, and no published file is ever changed. An
 object store has no links, so there they are uploaded anew. All of it happens before the transaction that records it.
+A chat model comes from a folder outside of the store, and its files are copied.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
+import tempfile
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -20,14 +23,20 @@ from app.db import Version, everything, now, within, write_transaction
 from app.domain_errors import Conflict
 from app.services.versions import versions
 from app.words import gettext
-from models.model_errors import VersionExists
+from models.chat.reading import describe
+from models.chat.source import find_source
+from models.chat.versions import CHAT_BASE, base_of
+from models.model_errors import LoadError, VersionExists
 from models.store.manifest import Manifest
-from models.store.store import CheckpointStore
+from models.store.store import MODEL_FOLDER, CheckpointStore
 
 BASE = 1
 """The number of the version that a studio begins with."""
 COPY = "copy"
 """The method of a version that is a copy."""
+_WEIGHTS = ".safetensors"
+_OF_CHAT_MODELS = (".json", ".jinja", _WEIGHTS)
+"""The endings of the files of a chat model that are copied; no code is among them, and no pickle."""
 
 
 def publish_first(
@@ -42,11 +51,46 @@ def publish_first(
     """
     with everything(session):
         original = versions.usable(session, copy_of or _base(session)).number
+    _refuse_second(session, project_id)
+    session.commit()  # no transaction is open while files are written
+    manifest = _copied(store, store.verify(original), versions.highest_number(session) + 1)
+    return _let_serve(session, store, project_id, by, manifest)
+
+
+def publish_chat_model(session: Session, store: CheckpointStore, project_id: int, by: int | None, model: Path) -> int:
+    """Publish the chat model in a folder as the first version of a project, and let it serve there.
+
+    Returns its number, as `publish_first` does. Raises LoadError for what is no chat model, Conflict if the project has
+    versions already, and StoreError or OSError if the files cannot be read or written.
+    """
+    found = find_source(model).base
+    with tempfile.TemporaryDirectory() as aside:
+        describe(found, Path(aside))
+    files = [path for path in sorted(found.iterdir()) if path.is_file() and path.suffix in _OF_CHAT_MODELS]
+    if not any(path.suffix == _WEIGHTS for path in files):
+        raise LoadError(f"{found} has no weights in safetensors; other forms are not read.")
+    _refuse_second(session, project_id)
+    session.commit()
+
+    def fill(staged: Path) -> None:
+        (staged / MODEL_FOLDER).mkdir()
+        for path in files:
+            shutil.copyfile(path, staged / MODEL_FOLDER / path.name)
+
+    manifest = _published(store, fill, _of_chat_model, versions.highest_number(session) + 1)
+    return _let_serve(session, store, project_id, by, manifest)
+
+
+def _refuse_second(session: Session, project_id: int) -> None:
+    """Raise Conflict if the project has a version already."""
+    with everything(session):
         taken = select(Version.number).where(Version.project_id == project_id).limit(1)
         if session.scalar(taken) is not None:
             raise Conflict(gettext("The project has a version already: let one of its versions serve."))
-    session.commit()  # no transaction is open while files are written
-    manifest = _copied(store, store.verify(original), versions.highest_number(session) + 1)
+
+
+def _let_serve(session: Session, store: CheckpointStore, project_id: int, by: int | None, manifest: Manifest) -> int:
+    """Record a published version as one of a project, and let it serve there; returns its number."""
     with within(session, project_id), write_transaction(session):
         versions.record_version(session, manifest, store.location(manifest.number))
         versions.point_serving_at(session, manifest.number, by)
@@ -62,20 +106,36 @@ def _base(session: Session) -> int:
 def _copied(store: CheckpointStore, original: Manifest, number: int) -> Manifest:
     """Publish the files of a version under the next free number from `number` on; returns its manifest."""
     folder = store.folder(original.number)
-    with store.stage() as staged:
+
+    def fill(staged: Path) -> None:
         for name in original.files:
             (staged / name).parent.mkdir(parents=True, exist_ok=True)
             _link(folder / name, staged / name)
+
+    return _published(store, fill, lambda free: _of_copy(original, free), number)
+
+
+def _published(
+    store: CheckpointStore, fill: Callable[[Path], None], manifest_of: Callable[[int], Manifest], number: int
+) -> Manifest:
+    """Publish what `fill` writes under the next free number from `number` on; returns its manifest."""
+    with store.stage() as staged:
+        fill(staged)
         while True:
             number = store.next_number(number)
-            manifest = store.seal(staged, _of_copy(original, number))
+            manifest = store.seal(staged, manifest_of(number))
             with suppress(VersionExists):
                 store.publish(staged, number)
                 return manifest
 
 
 def _of_copy(original: Manifest, number: int) -> Manifest:
-    """Return the manifest of a copy before it is sealed; its parent is the original, from which it has learned."""
+    """Return the manifest of a copy before it is sealed; its parent is the original, from which it has learned.
+
+    A copy of a chat model's base is a base itself, and one of an adapter belongs to the same base.
+    """
+    base = base_of(original)
+    chat = {} if base is None else {CHAT_BASE: number if base == original.number else base}
     return replace(
         original,
         number=number,
@@ -84,11 +144,29 @@ def _of_copy(original: Manifest, number: int) -> Manifest:
         run_key=None,
         provenance=None,
         method=COPY,
-        config={"copy_of": original.number},
-        created_at=now().isoformat(timespec="seconds"),
+        config={"copy_of": original.number, **chat},
+        created_at=_today(),
         files={},
         upload=None,
     )
+
+
+def _of_chat_model(number: int) -> Manifest:
+    """Return the manifest of a chat model from outside before it is sealed."""
+    return Manifest(
+        number=number,
+        parent=None,
+        run_id=None,
+        method=CHAT_BASE,
+        config={CHAT_BASE: number},
+        data_sha256="",
+        metrics={},
+        created_at=_today(),
+    )
+
+
+def _today() -> str:
+    return now().isoformat(timespec="seconds")
 
 
 def _link(source: Path, target: Path) -> None:

@@ -24,6 +24,7 @@ from app.domain_errors import Conflict, Invalid, NotFound
 from app.services.system import audit, webhooks
 from app.services.versions import live_comparison
 from app.words import gettext
+from models.chat.versions import base_of, holds_base
 from models.store.manifest import Manifest
 from models.store.store import CheckpointStore
 
@@ -188,11 +189,13 @@ def delete(session: Session, store: CheckpointStore, by: int, number: int, confi
     """Delete a version's files for ever and mark its row, which candidates and runs still refer to.
 
     `confirmed` is the number once more, as the person typed it. Raises NotFound, Invalid if it was not confirmed, and
-    Conflict for a version that is live, that takes part in a live comparison, that an active run starts from, or that
-    was deleted already. If a deletion was interrupted before the files were gone, calling this again finishes it.
+    Conflict for a version that is live, that takes part in a live comparison, that an active run starts from, that
+    holds the chat model of others, or that was deleted already. If a deletion was interrupted before the files were
+    gone, calling this again finishes it.
     """
     if str(confirmed).strip() != str(number):
         raise Invalid(gettext("Type %(number)s to confirm that version %(number)s is to be deleted.", number=number))
+    adapters = _adapters_of(session, store, number)
     with write_transaction(session):
         version = get(session, number)
         session.refresh(version, with_for_update=True)
@@ -203,6 +206,14 @@ def delete(session: Session, store: CheckpointStore, by: int, number: int, confi
                 gettext("Version %(number)s is live: make another version live before you delete it.", number=number)
             )
         live_comparison.refuse_deletion(session, number)
+        if adapters:
+            raise Conflict(
+                gettext(
+                    "Version %(number)s holds the chat model of version %(other)s: delete that one first.",
+                    number=number,
+                    other=adapters[0],
+                )
+            )
         run_id = _active_run_from(session, number)
         if run_id is not None:
             raise Conflict(
@@ -217,6 +228,19 @@ def delete(session: Session, store: CheckpointStore, by: int, number: int, confi
             audit.record(session, by, "version.deleted", f"version {number}", sha256=version.sha256)
     if store.has(number):
         store.remove(number)
+
+
+def _adapters_of(session: Session, store: CheckpointStore, number: int) -> list[int]:
+    """Return the versions of all projects that are adapters of the chat model in that version."""
+    if not (store.has(number) and holds_base(store.manifest(number))):
+        return []
+    session.commit()  # no transaction is open while manifests are read
+    with everything(session):
+        kept = session.scalars(
+            select(Version.number).where(Version.deleted_at.is_(None), Version.number != number)
+        ).all()
+    session.commit()
+    return [other for other in kept if store.has(other) and base_of(store.manifest(other)) == number]
 
 
 def _active_run_from(session: Session, number: int) -> int | None:

@@ -17,7 +17,7 @@ import "./look/appearance.js";
 import * as foreign from "./look/foreign.js";
 import { reveal } from "./look/view.js";
 import * as notices from "./notices.js";
-import { desk, longest, person } from "./page.js";
+import { answering, desk, longest, person } from "./page.js";
 import * as screens from "./screens.js";
 import { Stopwatch } from "./stopwatch.js";
 import { Tabs } from "./tabs.js";
@@ -34,6 +34,7 @@ import * as examples from "./tour/examples.js";
 /** @typedef {[what: string, text: string]} Said what happened, and of which text */
 
 const more = desk.dataset.question ? await import("./question/question.js") : null; // what is asked beside the one choice
+const chat = answering ? await import("./chat/chat.js") : null; // what the desk of a chat model has beside that of a T5
 const two = desk.dataset.question === "best_of_two";
 const SAVED = gettext("Saved");
 const MOST_UNDOABLE = 100;
@@ -79,6 +80,7 @@ function show(next) {
   element("note").textContent = count ? few : gettext("The model found no rewrite for this text.");
   element("tie", HTMLButtonElement).disabled = count < 2;
   element("screen").hidden = false;
+  chat?.greet(screen);
   element("drained").hidden = true;
   examples.offer(false);
   if (screen.fromQueue) {
@@ -101,9 +103,10 @@ async function advance() {
   advancing = true;
   halted = false;
   try {
-    const next = await notices.pending(gettext("Drawing the next screen…"), screens.next(outbox.settled()), screens.stop);
+    const drawn = screens.next(outbox.settled());
+    const next = await notices.pending(gettext("Drawing the next screen…"), chat?.follow("queue", drawn) ?? drawn, screens.stop);
     if (!next) drained();
-    else if (screen && !screen.done) screens.aside.push(next); // meanwhile a text was typed, or undone
+    else if ((screen && !screen.done) || (chat && asking)) screens.aside.push(next); // meanwhile a text was typed, or undone
     else show(next);
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
@@ -148,11 +151,13 @@ async function ask(event) {
   asking = true;
   notices.problem();
   element("send", HTMLButtonElement).disabled = true;
+  if (chat) makeRoom();
   const stop = new AbortController();
   try {
-    const drawn = screens.draw(value, stop.signal);
+    const drawn = screens.draw(value, stop.signal, chat?.turns());
     const label = two ? gettext("Two rewrites are being drawn…") : gettext("Three rewrites are being drawn…");
-    const next = await notices.pending(label, drawn, () => stop.abort(), value);
+    const next = await notices.pending(label, chat?.follow("typed", drawn) ?? drawn, () => stop.abort(), value);
+    chat?.begin();
     if (text.value === typed) text.value = ""; // what was typed meanwhile stays
     if (screen && !screen.done && screen.fromQueue) screens.aside.unshift(screen);
     show({ ...next, fromQueue: false });
@@ -160,10 +165,17 @@ async function ask(event) {
     if (!(error instanceof ApiError)) throw error;
     if (error instanceof Stopped) takeBack(typed);
     else notices.problem(error.message);
+    if (chat && screens.aside.length) advance();
   } finally {
     asking = false;
     measure();
   }
+}
+
+// What is written is shown while it is: the open screen comes back after it.
+function makeRoom() {
+  if (screen && !screen.done) screens.aside.unshift(screen);
+  screen = null;
 }
 
 /**
@@ -339,6 +351,7 @@ function through() {
 
 function tell() {
   notices.last(deeds.at(-1), Boolean(outbox.trouble));
+  chat?.offer(deeds.at(-1));
 }
 
 function advanceAgain() {

@@ -4,7 +4,7 @@
 
 import { ApiError, Stopped, call } from "../shared/api.js";
 
-/** @import { Screen } from "../types" */
+/** @import { Screen, Turn } from "../types" */
 /** @import { Tabs } from "./tabs.js" */
 /**
  * A screen on the desk: `fromQueue` if nobody typed its text, `done` once it is judged.
@@ -26,6 +26,16 @@ let fetching = new AbortController(); // of what the queue is asked for
 /** @type {Tabs | null} */
 let tabs = null; // what the other tabs of this person show
 
+/** @type {(body: any, signal?: AbortSignal) => Promise<any>} */
+let post = (body, signal) => call("POST", "/generations", body, signal);
+let choosesAgain = true; // whether the server chooses of what it drew
+
+/** @param {typeof post} other asks the server, which does not choose again, for screens */
+export function drawBy(other) {
+  post = other;
+  choosesAgain = false;
+}
+
 /** @param {Tabs} others in which the same person may work */
 export function share(others) {
   tabs = others;
@@ -36,9 +46,9 @@ export function seen(ids) {
   for (const id of ids) if (!shown.includes(id)) shown.push(id);
 }
 
-/** @param {string} text @param {AbortSignal} [signal] @returns {Promise<Screen>} */
-export function draw(text, signal) {
-  return drawn({ text }, signal);
+/** @param {string} text @param {AbortSignal} [signal] @param {Turn[]} [turns] said before it @returns {Promise<Screen>} */
+export function draw(text, signal, turns) {
+  return drawn({ text, turns }, signal);
 }
 
 // Stops what the queue is asked for; the server notices, and the text waits for whoever asks next.
@@ -58,7 +68,7 @@ export function stop() {
 async function drawn(body, signal) {
   for (let time = 1; ; time += 1) {
     try {
-      return await call("POST", "/generations", body, signal);
+      return await post(body, signal);
     } catch (error) {
       const again = error instanceof ApiError ? error.again : 0;
       if (!again || time === TIMES) throw error;
@@ -99,6 +109,7 @@ export async function next(said = Promise.resolve(false)) {
 
 /** @param {Screen} ready @param {Promise<boolean>} said */
 function chosenAgain(ready, said) {
+  if (!choosesAgain) return ready;
   /** @type {Promise<Screen>} */
   const late = new Promise((resolve) => { setTimeout(resolve, PATIENCE, ready); });
   const again = said.then((known) => (known ? fetchNext() : ready)).then((found) => found ?? ready, () => ready);

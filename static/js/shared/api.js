@@ -2,6 +2,7 @@
 
 import { gettext } from "./words.js";
 
+const EVENTS = "text/event-stream";
 const CSRF = 'meta[name="csrf-token"]';
 const LONGEST_JUDGMENT = 30_000; // milliseconds; a connection that is neither there nor gone must not hold up the next one
 let csrf = document.querySelector(CSRF)?.getAttribute("content") ?? "";
@@ -38,10 +39,11 @@ export class Stopped extends ApiError {
  * @param {string} path below /api/v1
  * @param {unknown} [body]
  * @param {AbortSignal} [signal] stops it, and Stopped is thrown
+ * @param {Listener} [hear] reads an answer that comes as a stream of events; null says that it was cut off
  * @returns {Promise<Answer>}
  */
-export async function call(method, path, body, signal) {
-  const answer = await ask(method, path, body, signal);
+export async function call(method, path, body, signal, hear) {
+  const answer = await ask(method, path, body, signal, hear);
   // Not a refusal of what was sent: it is kept, and may be sent again.
   if (answer.stale) {
     throw new ApiError(gettext("Your session has changed: reload the page if this does not pass in a moment."), 0);
@@ -78,8 +80,10 @@ export function refusal(response, content) {
 /** @param {Response} response @param {{ stale_form?: boolean } | null} content */
 const isStale = (response, content) => response.status === 400 && Boolean(content?.stale_form);
 
-/** @param {string} method @param {string} path @param {unknown} body @param {AbortSignal} [signal] */
-async function ask(method, path, body, signal) {
+/** @typedef {(response: Response) => Promise<unknown>} Listener */
+
+/** @param {string} method @param {string} path @param {unknown} body @param {AbortSignal} [signal] @param {Listener} [hear] */
+async function ask(method, path, body, signal, hear) {
   const click = path.startsWith("/judgments");
   const form = body instanceof URLSearchParams;
   try {
@@ -87,10 +91,12 @@ async function ask(method, path, body, signal) {
       method,
       keepalive: click, // it counts even if its page is left at once
       signal: click ? AbortSignal.timeout(LONGEST_JUDGMENT) : signal,
-      headers: form ? {} : { "Content-Type": "application/json" },
+      headers: { ...(form ? {} : { "Content-Type": "application/json" }), ...(hear ? { Accept: EVENTS } : {}) },
       body: form ? body : body === undefined ? undefined : JSON.stringify(body),
     });
-    const content = response.status === 204 ? null : await response.json().catch(() => null);
+    const streams = hear && response.headers.get("Content-Type")?.startsWith(EVENTS);
+    const read = () => (streams ? hear(response) : response.json().catch(() => null));
+    const content = response.status === 204 ? null : await read();
     if (response.ok && response.status !== 204 && content === null) throw new TypeError("the answer was cut off");
     return { response, content, stale: isStale(response, content) };
   } catch {

@@ -7,6 +7,15 @@ const catalogue = globalThis.mellowWords ?? {};
 export const language = document.documentElement.lang || "en";
 const forms = new Intl.PluralRules(language);
 
+/**
+ * Says other sentences in the place of some.
+ *
+ * @param {Record<string, string>} sentences by the English ones whose place they take
+ */
+export function reword(sentences) {
+  Object.assign(catalogue, sentences);
+}
+
 /** @typedef {Record<string, string | number>} Values What stands in a sentence for %(name)s. */
 
 /** @param {string} sentence @param {Values} values */

@@ -52,7 +52,7 @@ class Home:
             "SERVING_THREADS": "1",
         }
         self.socket = Settings.from_env(self.environ).chat_socket
-        self.writer = ProcessWriter(self.socket, PATIENCE)
+        self.writer = ProcessWriter(self.socket, silence=PATIENCE)
         for source in (ChatSource(self.model), ChatSource(self.model, self.adapter)):
             form_of(source, "float32", self.path / "cache" / "chat", in_float32)
 

@@ -4,7 +4,7 @@ import { differences } from "../../shared/diff.js";
 import { all, around, element, make, one } from "../../shared/dom.js";
 import { size } from "../../shared/text.js";
 import { gettext } from "../../shared/words.js";
-import { given } from "../page.js";
+import { answering, given } from "../page.js";
 
 /** @import { Piece } from "../../shared/diff.js" */
 /** @import { Screen } from "../../types" */
@@ -17,10 +17,12 @@ const slots = all(table, ".slot", HTMLElement);
 export const cards = slots.map((slot) => one(slot, ".choice", HTMLButtonElement));
 const source = element("source");
 
-/** @type {Screen | null} */
+/** @typedef {Pick<Screen, "text" | "candidates">} Texts */
+
+/** @type {Texts | null} */
 let shown = null; // the screen that is on the cards
 
-/** @param {Screen} screen */
+/** @param {Texts} screen */
 export function lay(screen) {
   shown = screen;
   cards.forEach((card, index) => {
@@ -30,7 +32,7 @@ export function lay(screen) {
     card.removeAttribute("aria-pressed");
     card.dataset.candidate = String(candidate?.id ?? "");
     one(slots[index], ".length", HTMLElement).textContent = candidate ? lengths(candidate.text, screen.text) : "";
-    one(card, ".choice-text", HTMLElement).replaceChildren(...pieces(candidate?.text ?? "").flatMap(inCard));
+    one(slots[index], ".choice-text", HTMLElement).replaceChildren(...pieces(candidate?.text ?? "").flatMap(inCard));
   });
   enable(true);
   point(hovers ? pointedAt() : null);
@@ -75,12 +77,12 @@ export const pointedAt = () => around(document.activeElement, ".slot") ?? around
  */
 function point(slot) {
   const card = slot?.querySelector(".choice"); // none where a text of one's own is written
-  const text = card instanceof HTMLButtonElement ? textOf(card) : "";
+  const text = card instanceof HTMLButtonElement && !answering ? textOf(card) : "";
   source.replaceChildren(...(text ? pieces(text).flatMap(inSource) : [shown?.text ?? ""]));
 }
 
 /** @param {string} text @returns {Piece[]} */
-const pieces = (text) => (shown ? differences(shown.text, text) : []);
+const pieces = (text) => (!shown ? [] : answering ? [["same", text]] : differences(shown.text, text));
 
 /** @param {Piece} piece @returns {(string | HTMLElement)[]} */
 const inSource = ([kind, text]) => (kind === "new" ? [] : kind === "same" ? [text] : within("left-out", text));
@@ -125,7 +127,7 @@ const gone = (name, words) => make("span", { className: `drawn ${name}`, "data-w
  * @param {string} text @param {string} before
  */
 function lengths(text, before) {
-  const share = size(text) / size(before);
+  const share = answering ? 1 : size(text) / size(before);
   if (share >= MUCH_SHORTER && share <= MUCH_LONGER) return "";
   const by = { share: `${Math.round(100 * Math.abs(share - 1))} %` };
   return share > 1 ? gettext("%(share)s longer", by) : gettext("%(share)s shorter", by);

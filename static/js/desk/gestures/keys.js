@@ -5,6 +5,7 @@ import { leaves, modified, sends } from "../../shared/keys.js";
 import { covered } from "../look/foreign.js";
 import * as guidelines from "../guidelines.js";
 import { help, toggleBlur, toggleDiff } from "../look/view.js";
+import { answering } from "../page.js";
 import { cards, pointedAt } from "./cards.js";
 import { always, meaning } from "./presses.js";
 import * as reasons from "./reasons.js";
@@ -31,6 +32,8 @@ import * as tie from "./tie.js";
 
 /** @type {Deed[]} */
 const SKIPS = ["skip", "flag"]; // what can be said of a text whose rewrites are not shown
+/** @type {Deed[]} */
+const OF_REWRITES = ["diff", "fine"];
 
 /** @param {Deeds} deeds */
 export function onKeys(deeds) {
@@ -65,6 +68,7 @@ export function onKeys(deeds) {
 
   /** @param {Meaning} meant */
   function possible({ deed, digit }) {
+    if (answering && OF_REWRITES.includes(deed)) return false;
     if (always(deed)) return true;
     if (covered() && !SKIPS.includes(deed)) return false;
     return deeds.judging() && (deed !== "choose" || around(cards[digit - 1] ?? null, ".slot")?.hidden === false);

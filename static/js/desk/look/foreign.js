@@ -14,7 +14,7 @@ export const REASON = element("foreign-skip").dataset.reason ?? "";
 /** @type {Set<number>} */
 const wanted = new Set(); // the screens that were asked for all the same
 
-/** @param {Shown} screen */
+/** @param {Pick<Shown, "id" | "looks_like">} screen */
 export function greet(screen) {
   cover(warns && Boolean(screen.looks_like) && !wanted.has(screen.id));
   const called = NAMES[screen.looks_like ?? ""] ?? screen.looks_like;

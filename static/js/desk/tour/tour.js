@@ -4,9 +4,11 @@ import { all, around, element, one } from "../../shared/dom.js";
 import { composing, modified } from "../../shared/keys.js";
 import { gettext } from "../../shared/words.js";
 import { meaning } from "../gestures/presses.js";
+import { answering } from "../page.js";
 import { store } from "../settings.js";
-import { LESSONS } from "./lessons.js";
+import { LESSONS as OF_REWRITES } from "./lessons.js";
 
+const { LESSONS } = answering ? await import("../chat/lessons.js") : { LESSONS: OF_REWRITES };
 const tour = element("tour", HTMLDialogElement);
 const offer = element("tour-offer");
 const editor = element("tour-editor", HTMLFormElement);

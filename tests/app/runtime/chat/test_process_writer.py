@@ -93,7 +93,7 @@ def test_a_process_that_says_nothing_is_waited_for_only_so_long(tmp_path: Path, 
         assert connection.recv(1) == b""
 
     with other_side(tmp_path, say_nothing) as path, pytest.raises(WriterAway, match="did not answer in time"):
-        list(ProcessWriter(path, *limits).write(REQUEST))
+        list(ProcessWriter(path, silence=limits[0], whole=limits[1]).write(REQUEST))
 
 
 def test_closing_the_iterator_closes_the_connection(tmp_path: Path) -> None:
