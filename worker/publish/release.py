@@ -27,6 +27,7 @@ from app.runtime import announcements
 from app.services.prompts import studio_settings
 from app.services.training import published, runs
 from app.services.versions import live_comparison, versions
+from models.chat.versions import base_of
 from models.model_errors import VersionDamaged, VersionExists, VersionMissing
 from models.store.manifest import Manifest
 from models.store.store import HEAD_FILE, CheckpointStore
@@ -132,7 +133,8 @@ def record(studio: Studio, manifest: Manifest, note: str | None, attempt: Attemp
             note = _somebody_chose(session, run)
         published.record(session, manifest, studio.store.location(manifest.number), head, run)
         if note is None:
-            note = _let_serve(session, manifest.number, compare=run is not None and run.forgetting_id is None)
+            compare = run is not None and run.forgetting_id is None and base_of(manifest) is None
+            note = _let_serve(session, manifest.number, compare=compare)
         if run is not None:
             runs.succeed(session, run, manifest.number, note)
             run.data_hash = manifest.data_sha256
@@ -196,7 +198,8 @@ def _let_serve(session: Session, number: int, *, compare: bool) -> str | None:
     """Move the alias to a version, and begin its live comparison with what served before, as the studio's settings say.
 
     Where it must prove itself first, the other one goes on serving; returns that as a sentence, or else None. Nothing
-    is compared without `compare`: a version that was made to forget takes the place of one that must not go on writing.
+    is compared without `compare`: a version that was made to forget takes the place of one that must not go on writing,
+    and screens of chat models are drawn by one model.
     """
     session.get(
         Alias, serving_alias(session), with_for_update=True
