@@ -31,8 +31,12 @@ class ChatOptions(TrainOptions):
     num_train_epochs: float = declared("num_train_epochs", default=3.0, help=_PASSES)
     per_device_train_batch_size: int = declared("per_device_train_batch_size", default=4)
     logging_steps: int = declared("logging_steps", default=1)
-    max_prompt_length: int = declared("max_prompt_length", default=1024, help=_PROMPT)
-    max_completion_length: int = declared("max_completion_length", default=1024, help=_ANSWER)
+    max_prompt_length: int = declared(
+        "max_prompt_length", default=1024, label="Longest conversation", help=_PROMPT, bounds=(2, 4096)
+    )
+    max_completion_length: int = declared(
+        "max_completion_length", default=1024, label="Longest answer", help=_ANSWER, bounds=(2, 4096)
+    )
 
     def step_size(self, default: float) -> float:
         """The step size that was asked for, also where it is 0."""
@@ -46,6 +50,7 @@ class DPOChatOptions(ChatOptions, DPOOptions):
     title: ClassVar[str] = "dpo on answers"
     method: ClassVar[str] = "dpo"
 
+    num_train_epochs: int = declared("num_train_epochs", default=3, help=_PASSES, bounds=(1, 1000))
     loss_type: tuple[str, ...] = declared("loss_type", choices=tuple(one for one in LOSS_TYPES if one != LISTWISE))
 
 

@@ -22,8 +22,9 @@ from tests import factories
 from tests.studio import Person, parts, rows
 from tests.trouble.silence import hand_out_silent
 from tests.worker.job.chat.conftest import ASKED, HELD_OUT, QUICK, ask, run_of, screen
-from worker.job import jobs
-from worker.job.chat import chat_retraining
+from worker.job import jobs, weighing
+from worker.studio.attempt import Attempt
+from worker.studio.studio import Studio
 from worker.training.shared import run_folder
 
 
@@ -140,21 +141,21 @@ def test_a_run_whose_worker_died_goes_on_from_its_checkpoint(
     assert made[0] == made[1], "the same weights, to the last bit"
 
 
-def test_a_cancelled_run_publishes_nothing(clicks: None, session: Session, store: CheckpointStore) -> None:
+def test_a_run_that_is_cancelled_while_it_trains_publishes_nothing(
+    clicks: None, session: Session, store: CheckpointStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run_id = ask(session, "dpo")
-    train = chat_retraining.weighing.weights_of_run
+    read = weighing.weights_of_run
 
-    def cancel_then(*args: object) -> object:
-        with write_transaction(session):
-            runs.get(session, run_id)
+    def cancel_then(studio: Studio, attempt: Attempt, run_dir: Path) -> dict[int, float]:
         runs.cancel(session, run_id, None)
-        return train(*args)  # type: ignore[arg-type]
+        return read(studio, attempt, run_dir)
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(chat_retraining.weighing, "weights_of_run", cancel_then)
-        jobs.train(run_id)
+    monkeypatch.setattr(weighing, "weights_of_run", cancel_then)
+    jobs.train(run_id)
     assert run_of(session, run_id).status == "cancelled"
     assert store.numbers() == [1]
+    assert not (store.root / ".staging").exists() or list((store.root / ".staging").iterdir()) == []
 
 
 def test_clicks_that_a_chat_model_cannot_learn_are_left_out_and_named(
