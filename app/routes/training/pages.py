@@ -11,7 +11,7 @@ from werkzeug.datastructures import MultiDict
 
 from app.api.payload import row_id, run_json
 from app.context import mellow
-from app.db import TrainingRun, now, task_of
+from app.db import ANSWERING, TrainingRun, now, task_of
 from app.domain_errors import Conflict, DomainError
 from app.extensions import db
 from app.routes import table_view
@@ -142,6 +142,7 @@ def _home(form: Form, problem: str | None = None, cloned: TrainingRun | None = N
         ahead=forecasts.known(session),
         cases=forecasts.cases,
         outlook=rule.outlook(session, now()),
+        answering=task == ANSWERING,
         methods=setting_labels.METHODS,
         settings={name: setting_labels.settings(name, task) for name in setting_labels.METHODS},
         shown_setting=setting_labels.shown,
