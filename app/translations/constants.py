@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from models.reward.features import NAMED
+from models.settings.chat_clicks import CHAT_OPTIONS
 from models.settings.clicks import CLICK_OPTIONS
 from models.settings.options import Options
 from models.settings.sft import SFTRecipe
@@ -15,7 +16,7 @@ FEATURES = "models/reward/features.py"
 
 def constants_of_models() -> Iterator[tuple[str, str]]:
     """Yield the file and the text of each constant: of settings that a form has, and of what people may like."""
-    kinds: tuple[type[Options], ...] = (*CLICK_OPTIONS.values(), SFTRecipe)
+    kinds: tuple[type[Options], ...] = (*CLICK_OPTIONS.values(), *CHAT_OPTIONS.values(), SFTRecipe)
     for kind in kinds:
         for setting in kind.offered():
             yield from ((SETTINGS, text) for text in (setting.label, setting.sentence, *setting.words.values()))

@@ -13,16 +13,19 @@ from __future__ import annotations
 
 import logging
 from functools import partial
+from types import ModuleType
 
 from app.config import Settings
 from app.db.full_disk import is_full
 from app.runtime import announcements
 from app.services.prompts import studio_settings
 from app.services.training.rebuilds import forgetting_runs
+from models.chat.versions import base_named, base_of
 from models.model_errors import ModelError
 from models.settings.sft import SFTRecipe
 from models.store.manifest import Manifest
 from worker.job import initial_training, retraining, sft_job
+from worker.job.chat import chat_retraining
 from worker.job.recorder import RunRecorder
 from worker.publish import release
 from worker.studio.attempt import Attempt
@@ -110,7 +113,7 @@ def _carry_out(studio: Studio, attempt: Attempt, recorder: RunRecorder) -> None:
     """Train, and release the result as the next version; what is published already is recorded. Raises Cancelled."""
     from worker.training.shared.progress import stop_if_cancelled
 
-    job = sft_job if attempt.method == SFTRecipe.method else retraining
+    job = _job_of(studio, attempt)
     published = studio.store.find_run(attempt.key)
     if published is not None and not published.is_made_of(
         attempt.parent, attempt.method, *job.made_from(studio, attempt)
@@ -130,8 +133,17 @@ def _carry_out(studio: Studio, attempt: Attempt, recorder: RunRecorder) -> None:
             release.release(studio, staged, facts, _refusal(studio, attempt, facts), attempt)
 
 
+def _job_of(studio: Studio, attempt: Attempt) -> ModuleType:
+    """Return the part of the job that carries out a run of its method, from a version of its kind."""
+    if attempt.method == SFTRecipe.method:
+        return sft_job
+    chat = attempt.parent is not None and base_of(studio.store.manifest(attempt.parent)) is not None
+    return chat_retraining if chat else retraining
+
+
 def _refusal(studio: Studio, attempt: Attempt, version: Manifest | release.Facts) -> str | None:
     """Return why a version must not go live, as a sentence for its run, or None if it may."""
+    from worker.publish.chat_gate import chat_gate
     from worker.publish.gate import gate
 
     with studio.sessions() as session:
@@ -142,7 +154,8 @@ def _refusal(studio: Studio, attempt: Attempt, version: Manifest | release.Facts
         return initial_training.note(version)
     with studio.sessions() as session:
         only_if_better = studio_settings.settings(session).only_if_better
-    reasons = gate(version.metrics, only_if_better=only_if_better)
+    judge = chat_gate if base_named(version.config) is not None else gate
+    reasons = judge(version.metrics, only_if_better=only_if_better)
     return " ".join(["The version was published but is not live.", *reasons]) if reasons else None
 
 

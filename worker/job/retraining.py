@@ -31,6 +31,7 @@ from worker.studio.studio import Studio
 from worker.training.shared.examples import PreferenceExample
 
 if TYPE_CHECKING:
+    from worker.training.clicks.chat_sieve import ChatSieve
     from worker.training.clicks.sieve import Sieve
     from worker.training.distributed.launcher import Launcher
     from worker.training.shared.progress import Progress
@@ -81,7 +82,6 @@ def carry_out(studio: Studio, attempt: Attempt, run_dir: Path, staged: Path, rec
     from worker.training.loading.rendering import texts_of
     from worker.training.shared.progress import stop_if_cancelled
 
-    selection = Selection.parse(attempt.selection)
     weights = weighing.weights_of_run(studio, attempt, run_dir)
     retraining = _prepared(studio, attempt, weights)
     assert attempt.parent is not None  # or it could not be prepared
@@ -91,16 +91,9 @@ def carry_out(studio: Studio, attempt: Attempt, run_dir: Path, staged: Path, rec
     )
     role = "the starting point" if attempt.method == "orpo" else "the starting point and the reference model"
     recorder.log(f"{retraining.learns_from}; version {attempt.parent} is {role}.")
-    if selection != EVERYTHING:
-        recorder.log(f"Chosen among all clicks: those {selection.describe()}.")
-    if attempt.without is not None:
-        recorder.log(f"It is trained {attempt.without.words}.")
+    log_reading(studio, attempt, recorder)
     with studio.sessions() as session:
         known = dataset.trained_on(session, studio.store, attempt.parent)
-        hurried = preference_rows.count_hurried(session, attempt.last_judgment_id, selection)
-    if hurried:
-        clicks_left_out = "1 click" if hurried == 1 else f"{hurried:,} clicks"
-        recorder.log(f"Left out, since they came too quickly to have been read: {clicks_left_out}.")
     tests = dataset.without_known(clicks.held_out, known, attempt.parent, recorder.log)
     left_out = _log_left_out(retraining.sieve, recorder)
     taught = head_pairs.fit_and_label(
@@ -174,6 +167,20 @@ def carry_out(studio: Studio, attempt: Attempt, run_dir: Path, staged: Path, rec
             "evaluation": report,
         },
     )
+
+
+def log_reading(studio: Studio, attempt: Attempt, recorder: Progress) -> None:
+    """Log which of the clicks a run reads, where it does not read all."""
+    selection = Selection.parse(attempt.selection)
+    if selection != EVERYTHING:
+        recorder.log(f"Chosen among all clicks: those {selection.describe()}.")
+    if attempt.without is not None:
+        recorder.log(f"It is trained {attempt.without.words}.")
+    with studio.sessions() as session:
+        hurried = preference_rows.count_hurried(session, attempt.last_judgment_id, selection)
+    if hurried:
+        clicks_left_out = "1 click" if hurried == 1 else f"{hurried:,} clicks"
+        recorder.log(f"Left out, since they came too quickly to have been read: {clicks_left_out}.")
 
 
 def where_clicks_began(store: CheckpointStore, parent: int, recorder: Progress) -> int | None:
@@ -256,7 +263,7 @@ def prepare(
 
     options = click_options(method, config)
     sieve = Sieve(parent, options)
-    clicks = dataset.split(_usable_pairs(sieve, dataset.preference_examples(session, last_judgment_id, selection)))
+    clicks = dataset.split(usable_pairs(sieve, dataset.preference_examples(session, last_judgment_id, selection)))
     lists = isinstance(options, DPOClickOptions) and LISTWISE in options.loss_type
     clicks = replace(clicks, train=weighing.weighed_pairs(clicks.train, weights, lists=lists))
     judgments = frozenset(example.click for example in clicks.train if example.click is not None)
@@ -274,7 +281,7 @@ def prepare(
     return replace(_by_method(method, options, clicks, sieve, _pairs(clicks), pairs, digest), judgments=judgments)
 
 
-def _usable_pairs(sieve: Sieve, examples: Sequence[PreferenceExample]) -> list[PreferenceExample]:
+def usable_pairs(sieve: Sieve | ChatSieve, examples: Sequence[PreferenceExample]) -> list[PreferenceExample]:
     """Return the pairs that can be trained on; raises DatasetError if there are none."""
     from worker.training.clicks.sieve import counted
     from worker.training.shared.training_errors import DatasetError

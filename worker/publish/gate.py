@@ -83,9 +83,15 @@ def gate(metrics: Mapping[str, Any], *, only_if_better: bool = False) -> list[st
                 f"J fell by {-found['value']:.3f} ({-found['high']:.3f} to {-found['low']:.3f}) on the held-out "
                 f"sentences, surely by more than {MAX_J_DROP}."
             )
-    clicks = evaluation.get("clicks", {}).get("comparison", {}).get("preference_accuracy")
-    if clicks and clicks["differs"] and clicks["value"] < 0:
-        reasons.append(f"Agreement with the clicks that were held out fell by {-clicks['value']:.0%}.")
+    reasons += fallen_clicks(metrics)
     if only_if_better and not metrics.get("preferred", {}).get("shown"):
         reasons.append("The clicks do not show that it is better, and only such a version is to go live.")
     return reasons
+
+
+def fallen_clicks(metrics: Mapping[str, Any]) -> list[str]:
+    """Return the reason if a version is shown to agree less than its parent with the clicks that were held out."""
+    clicks = metrics.get("evaluation", {}).get("clicks", {}).get("comparison", {}).get("preference_accuracy")
+    if clicks and clicks["differs"] and clicks["value"] < 0:
+        return [f"Agreement with the clicks that were held out fell by {-clicks['value']:.0%}."]
+    return []

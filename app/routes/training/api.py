@@ -23,7 +23,7 @@ from app.api.training import (
     RunReceipt,
 )
 from app.context import mellow
-from app.db import TrainingRun
+from app.db import TrainingRun, task_of
 from app.extensions import db
 from app.routes.training import actions, events
 from app.routes.training.retrain_form import read
@@ -76,7 +76,7 @@ def create_run(body: RunRequest) -> ResponseReturnValue:
 )
 def preview_run(body: PreviewRequest | None) -> ResponseReturnValue:
     """Say what such a run, or the one that the Retrain form asks for, would train on; nothing is stored."""
-    asked = read(request.form) if body is None else body
+    asked = read(request.form, task_of(db.session())) if body is None else body
     return previews.preview(db.session(), asked).as_dict()
 
 

@@ -11,7 +11,7 @@ from werkzeug.datastructures import MultiDict
 
 from app.api.payload import row_id, run_json
 from app.context import mellow
-from app.db import TrainingRun, now
+from app.db import ANSWERING, TrainingRun, now, task_of
 from app.domain_errors import Conflict, DomainError
 from app.extensions import db
 from app.routes import table_view
@@ -73,7 +73,7 @@ def home() -> ResponseReturnValue:
         cloned = runs.get(db.session(), row_id(request.args["clone"]) or LARGEST_ID)
         if cloned.method == initial_training.METHOD:
             return redirect(url_for("admin.start", clone=cloned.id))
-        form = filled_in(cloned)
+        form = filled_in(cloned, task_of(db.session()))
     return _home(form, cloned=cloned)
 
 
@@ -87,7 +87,7 @@ def queue() -> ResponseReturnValue:
 def retrain() -> ResponseReturnValue:
     """Request a run from the Retrain form; a repeated request leads to the same run. A refused one stays in it."""
     try:
-        run = request_run(read(request.form))
+        run = request_run(read(request.form, task_of(db.session())))
     except DomainError as refusal:
         return _home(request.form, problem=str(refusal)), refusal.status
     return redirect(url_for("admin.run", run_id=run.id))
@@ -125,7 +125,7 @@ def compare() -> ResponseReturnValue:
 def _home(form: Form, problem: str | None = None, cloned: TrainingRun | None = None) -> str:
     session = db.session()
     counts, news = overview.counts(session), preference_rows.new_clicks(session)
-    method = form.get("method", "dpo")
+    method, task = form.get("method", "dpo"), task_of(session)
     form_method = method if method in setting_labels.METHODS else "dpo"
     return render_template(
         "training/home.html",
@@ -142,11 +142,12 @@ def _home(form: Form, problem: str | None = None, cloned: TrainingRun | None = N
         ahead=forecasts.known(session),
         cases=forecasts.cases,
         outlook=rule.outlook(session, now()),
+        answering=task == ANSWERING,
         methods=setting_labels.METHODS,
-        settings={name: setting_labels.settings(name) for name in setting_labels.METHODS},
+        settings={name: setting_labels.settings(name, task) for name in setting_labels.METHODS},
         shown_setting=setting_labels.shown,
         bounds_of=setting_labels.bounds_of,
-        presets={name: setting_labels.presets(name) for name in setting_labels.METHODS},
+        presets={name: setting_labels.presets(name, task) for name in setting_labels.METHODS},
         people=preference_rows.people(session),
         sources=preference_rows.sources(session),
         versions=[version for version in versions.all_versions(session) if version.deleted_at is None],
@@ -160,7 +161,7 @@ def _home(form: Form, problem: str | None = None, cloned: TrainingRun | None = N
 
 def _preview(form: Form, method: str) -> Preview:
     try:
-        return previews.preview(db.session(), read(form))
+        return previews.preview(db.session(), read(form, task_of(db.session())))
     except DomainError:  # the page shows the error of the form; the preview is that of the defaults
         return previews.preview(db.session(), RunRequest(method_named(method)))
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from werkzeug.datastructures import MultiDict
 
-from app.db import TrainingRun
+from app.db import ANSWERING, TrainingRun
 from app.domain_errors import Invalid
 from app.schemas.reading import read as checked
 from app.services.training import setting_labels
@@ -19,36 +19,41 @@ from models.settings.setting import Setting
 Form = MultiDict[str, str]
 
 
-def read(form: Form) -> RunRequest:
-    """Read the request from the form; raises Invalid about the first field that is wrong."""
+def read(form: Form, task: str) -> RunRequest:
+    """Read the request from the form of a project of that task; raises Invalid about the first field that is wrong."""
     method = method_named(form.get("method", "dpo"))
-    return RunRequest(
-        method, _config(method, form) if method in setting_labels.METHODS else {}, _selection(form), _parent(form)
-    )
+    config = _config(method, form, task) if method in setting_labels.METHODS else {}
+    return RunRequest(method, config, _selection(form), _parent(form))
 
 
-def filled_in(run: TrainingRun) -> Form:
-    """Return the form filled in as it would have requested `run`, with the parent version of `run`."""
+def filled_in(run: TrainingRun, task: str) -> Form:
+    """Return the form filled in as it would have requested `run`, with the parent version of `run`.
+
+    Where the task is answering, a run keeps every setting: then only those are filled in that are not the usual ones.
+    """
     form: Form = MultiDict({"method": run.method, "parent_version": str(run.parent_version or "")})
     config = current_names(run.config)
     preset = str(config.pop("preset", "default"))
     form[f"{run.method}-preset"] = preset
-    for setting in setting_labels.settings(run.method):
-        if setting.name in config:
-            form[f"{run.method}-{setting.name}"] = setting.shown(config[setting.name])
+    for setting in setting_labels.settings(run.method, task):
+        if setting.name not in config:
+            continue
+        text = setting.shown(config[setting.name])
+        if task != ANSWERING or text != setting.shown(setting.default):
+            form[f"{run.method}-{setting.name}"] = text
     for name, value in run.selection.items():
         form.setlist(name, [str(one) for one in value] if isinstance(value, list) else [str(value)])
     return form
 
 
-def _config(method: str, form: Form) -> dict[str, Any]:
+def _config(method: str, form: Form, task: str) -> dict[str, Any]:
     """Return the chosen preset, overridden by every setting that was filled in."""
     named = form.get(f"{method}-preset", "default")
-    preset = next((one for one in setting_labels.presets(method) if one.name == named), None)
+    preset = next((one for one in setting_labels.presets(method, task) if one.name == named), None)
     if preset is None:
         raise Invalid(gettext("There is no preset “%(name)s” for %(method)s.", name=named, method=method))
     config = dict(preset.config)
-    for setting in setting_labels.settings(method):
+    for setting in setting_labels.settings(method, task):
         text = form.get(f"{method}-{setting.name}", "").strip()
         if text:
             config[setting.name] = _value(setting, text)

@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 
 from app.access import user_id
 from app.context import mellow
-from app.db import TrainingRun, Version, now
+from app.db import ANSWERING, TrainingRun, Version, now, task_of
 from app.domain_errors import Conflict, Invalid
 from app.extensions import db
 from app.routes import table_view
@@ -91,6 +91,7 @@ def _version_page(number: int, typed: str | None = None) -> str:
         manifest_problem=problem,
         config=current_names(manifest.config) if manifest else {},
         evaluation=evaluations.of(session, row),
+        answering=task_of(session) == ANSWERING,
         labels=evaluations.LABELS,
         comparison=latest_in_brief(session, number),
         lost=learned.lost(session, number),

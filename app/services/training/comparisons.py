@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.db import RunStatus, TrainingRun, Version
+from app.db import RunStatus, TrainingRun, Version, task_of
 from app.domain_errors import Invalid
 from app.services.training import setting_labels
 from app.services.training.previews import in_words
@@ -38,24 +38,26 @@ def rows(session: Session, chosen: Sequence[TrainingRun]) -> list[Row]:
     }
     metrics = [known.get(run.produced_version or 0, {}) for run in chosen]
     found = [_row(gettext(label), [value(run) for run in chosen]) for label, value in _ASKED.items()]
-    found += [row for row in _settings(chosen) if row.differs]
+    found += [row for row in _settings(chosen, task_of(session)) if row.differs]
     return found + [
         _row(gettext(label), [said(figures.get(name)) for figures in metrics])
         for name, (label, said) in _RESULTS.items()
     ]
 
 
-def _settings(chosen: Sequence[TrainingRun]) -> list[Row]:
+def _settings(chosen: Sequence[TrainingRun], task: str) -> list[Row]:
     effective = [
-        {gettext(setting_labels.label(name)): value for name, value in _effective(run).items()} for run in chosen
+        {gettext(setting_labels.label(name)): value for name, value in _effective(run, task).items()} for run in chosen
     ]
     names = list(dict.fromkeys(name for settings in effective for name in settings))
     return [_row(name, [_formatted(settings.get(name)) for settings in effective]) for name in names]
 
 
-def _effective(run: TrainingRun) -> Mapping[str, Any]:
+def _effective(run: TrainingRun, task: str) -> Mapping[str, Any]:
+    if run.method not in setting_labels.METHODS:
+        return run.config
     try:
-        return setting_labels.effective(run.method, run.config) if run.method in setting_labels.METHODS else run.config
+        return setting_labels.effective(run.method, run.config, task)
     except Invalid:  # a setting of an older release
         return run.config
 

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.db import RunStatus, TrainingRun, Version
+from app.db import RunStatus, TrainingRun, Version, task_of
 from app.domain_errors import Invalid
 from app.services.training import setting_labels
 
@@ -42,8 +42,8 @@ def estimate(session: Session, method: str, config: Mapping[str, Any], pairs: in
     reward head included; each past run gives both and so one estimate. Raises Invalid for a config that the method
     cannot be run with.
     """
-    settings = setting_labels.effective(method, config)
-    passes, whole = float(settings["num_train_epochs"]), pairs + int(settings["head_pairs"])
+    settings = setting_labels.effective(method, config, task_of(session))
+    passes, whole = float(settings["num_train_epochs"]), pairs + int(settings.get("head_pairs", 0))
     guesses = sorted(
         fixed + each * whole * passes for fixed, each in map(_cost, _past(session, method)) if each is not None
     )

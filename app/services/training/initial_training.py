@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.db import TrainingRun
-from app.domain_errors import Invalid, Malformed, NotFound
+from app.db import ANSWERING, TrainingRun, task_of
+from app.domain_errors import Conflict, Invalid, Malformed, NotFound
 from app.services.training import runs
 from app.services.training.run_request import RunRequest
 from app.services.versions import versions
@@ -90,8 +90,11 @@ def request(
 ) -> tuple[TrainingRun, bool]:
     """Request the run of initial training that `config` describes; returns it and whether it is new, as `runs.request`.
 
-    Raises Invalid for a setting that cannot be used or data that was not uploaded, NotFound for an unknown version.
+    Raises Invalid for a setting that cannot be used or data that was not uploaded, NotFound for an unknown version, and
+    Conflict in a project whose task is answering.
     """
+    if task_of(session) == ANSWERING:
+        raise Conflict(gettext("A chat model learns from clicks alone: initial training is for models that rewrite."))
     try:
         plan = SFTPlan.from_mapping(config)
         body, name = uploads.read(plan.dataset)

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from app.db import task_of
 from app.domain_errors import Invalid
 from app.services.training import estimates, preference_rows, setting_labels
 from app.services.training.estimates import Estimate
@@ -47,7 +48,7 @@ def preview(session: Session, request: RunRequest) -> Preview:
         versions.usable(session, request.parent_version)
     amount = preference_rows.amount(session, request.method, request.selection)
     guess = estimates.estimate(session, request.method, request.config, amount.pairs)
-    others = int(setting_labels.effective(request.method, request.config)["head_pairs"])
+    others = int(setting_labels.effective(request.method, request.config, task_of(session)).get("head_pairs", 0))
     forecast = forecasts.forecast(session) if request.on_everything else None
     return Preview(amount, guess, forecast, _summary(amount, others), _duration(request.method, amount, guess))
 

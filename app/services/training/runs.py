@@ -21,6 +21,7 @@ from sqlalchemy.orm import Session
 
 from app.db import (
     ACTIVE_STATUSES,
+    ANSWERING,
     FIRST,
     RunMetric,
     RunStatus,
@@ -28,6 +29,7 @@ from app.db import (
     everything,
     now,
     project_of,
+    task_of,
     within,
     write_transaction,
 )
@@ -110,7 +112,12 @@ def request(
     the standing judgments in `selection`. Raises Invalid if there are none or the request cannot be understood,
     NotFound for an unknown version, and Conflict if there is no version to start from or the queue is full. A run that
     begins by itself has an `occasion`, and raises Conflict if another run was requested after that arose.
+
+    In a project whose task is answering the run keeps every setting: which there are, and their defaults, depend on the
+    task.
     """
+    if task_of(session) == ANSWERING and method in setting_labels.METHODS:
+        config = setting_labels.effective(method, config, ANSWERING)
     request = RunRequest(method_named(method), dict(config), selection, parent_version)
     known = _active_run(session, wish_of(session, request.digest))
     if known is not None:

@@ -8,9 +8,11 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
 
+from app.db import ANSWERING, REWRITING
 from app.domain_errors import Invalid
 from app.words import N_, gettext, number
 from models.model_errors import RecipeError
+from models.settings.chat_clicks import CHAT_OPTIONS, chat_config, chat_options
 from models.settings.clicks import CLICK_OPTIONS, PRESETS, click_config, click_options
 from models.settings.options import OLD_NAMES
 from models.settings.setting import Setting
@@ -46,25 +48,25 @@ class Preset:
         return dict(PRESETS[self.config["preset"]]) if "preset" in self.config else dict(self.config)
 
 
-def settings(method: str) -> tuple[Setting, ...]:
+def settings(method: str, task: str = REWRITING) -> tuple[Setting, ...]:
     """Return every setting of a method on clicks, the ones that are changed most first."""
-    return CLICK_OPTIONS[method].offered()
+    return (CHAT_OPTIONS if task == ANSWERING else CLICK_OPTIONS)[method].offered()
 
 
-def presets(method: str) -> tuple[Preset, ...]:
+def presets(method: str, task: str = REWRITING) -> tuple[Preset, ...]:
     """Return the presets of a method; the first is the default."""
-    usual = {setting.name: setting.default for setting in settings(method)}
-    gentle = {"learning_rate": 3e-4, "num_train_epochs": max(1, int(usual["num_train_epochs"] / 2))}
-    found = [
-        Preset(
-            "default",
-            N_("Standard"),
-            N_("What an experiment found to make twenty clicks matter and harm little else."),
-            {},
-        ),
-        Preset("gentle", *_GENTLE, gentle),
-    ]
-    if method == "dpo":
+    usual = {setting.name: setting.default for setting in settings(method, task)}
+    gentle = {
+        "learning_rate": float(f"{usual['learning_rate'] / 3:.1g}"),
+        "num_train_epochs": max(1, round(usual["num_train_epochs"] / 2)),
+    }
+    standard = (
+        N_("What suits an adapter of a chat model.")
+        if task == ANSWERING
+        else N_("What an experiment found to make twenty clicks matter and harm little else.")
+    )
+    found = [Preset("default", N_("Standard"), standard, {}), Preset("gentle", *_GENTLE, gentle)]
+    if method == "dpo" and task == REWRITING:
         said = N_("What the first version of this studio used: so gentle that twenty clicks show nothing.")
         found.append(Preset("seed", N_("Very gentle"), said, {"preset": "seed"}))
     return tuple(found)
@@ -96,9 +98,11 @@ def _exact(bound: float) -> str:
     return number(bound, max(0, -int(exponent)))
 
 
-def effective(method: str, config: Mapping[str, Any]) -> dict[str, Any]:
+def effective(method: str, config: Mapping[str, Any], task: str = REWRITING) -> dict[str, Any]:
     """Return every setting of a run by `method` with `config`; raises Invalid."""
     try:
+        if task == ANSWERING:
+            return chat_config(chat_options(method, config))
         return click_config(click_options(method, config))
     except RecipeError as error:
         raise Invalid(str(error)) from None

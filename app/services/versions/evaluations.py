@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.db import Version
+from app.db import ANSWERING, Version, task_of
 from app.words import N_, gettext, number
 from models.store.evaluation_figures import CLICK_FIGURES, FIGURES, PARENT, VERSION, Figure, verdict
 
@@ -55,6 +55,11 @@ class Evaluation:
     def measured_with(self) -> int | None:
         """Return the version whose training measured this one, if that was not its own."""
         return self.report.get("measured_with")
+
+    @property
+    def of_texts(self) -> bool:
+        """Return whether it was measured on texts, as versions that rewrite are and those that answer are not."""
+        return "test_set" in self.report
 
     @property
     def figures(self) -> list[tuple[Figure, Number | None, list[Number | None]]]:
@@ -105,6 +110,8 @@ def of(session: Session, version: Version) -> Evaluation:
         return Evaluation({}, report["problem"])
     if report:
         return Evaluation(report)
+    if task_of(session) == ANSWERING:
+        return Evaluation({}, gettext("Nothing is measured of a chat model that was not trained on clicks here."))
     children = session.scalars(
         select(Version).where(Version.parent_number == version.number).order_by(Version.number.desc())
     )
@@ -152,7 +159,7 @@ def side_by_side(session: Session, versions: Sequence[Version]) -> Tables:
     unmeasured = []
     for version in versions:
         evaluation = of(session, version)
-        if evaluation.problem:
+        if not evaluation.of_texts:
             unmeasured.append(version.number)
         else:
             groups.setdefault(_measured_by(evaluation.report), []).append((version.number, evaluation))

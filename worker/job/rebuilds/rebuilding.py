@@ -23,9 +23,10 @@ from app.services.training.reward import judged
 from app.services.training.selection import Selection
 from app.services.training.setting_labels import METHODS
 from app.services.versions import learned, versions
+from models.chat.versions import base_of
 from models.store.learned_from import LearnedFrom
 from models.store.manifest import Manifest, hash_file
-from models.store.store import HEAD_FILE, MODEL_FOLDER, CheckpointStore
+from models.store.store import ADAPTER_FOLDER, HEAD_FILE, MODEL_FOLDER, CheckpointStore
 from worker.job.rebuilds import provenance
 from worker.job.weighing import weights_of_version
 from worker.publish.distance import Distance, distance
@@ -96,11 +97,13 @@ def rebuild(studio: Studio, again: Again, run_dir: Path, staged: Path, progress:
     import torch
 
     from worker.job import retraining
+    from worker.job.chat import chat_retraining
 
+    job = retraining if base_of(again.manifest) is None else chat_retraining
     threads = torch.get_num_threads()
     torch.set_num_threads((again.manifest.provenance or {}).get("machine", {}).get("threads", threads))
     try:
-        facts = retraining.carry_out(studio, again.attempt, run_dir, staged, progress)
+        facts = job.carry_out(studio, again.attempt, run_dir, staged, progress)
     finally:
         torch.set_num_threads(threads)
     return facts, _compare(studio.store, again.manifest, staged, facts)
@@ -204,5 +207,6 @@ def _compare(store: CheckpointStore, manifest: Manifest, staged: Path, facts: Fa
         for name in FIGURES
         if name in manifest.metrics and name in facts.metrics
     }
+    weights = MODEL_FOLDER if base_of(manifest) is None else ADAPTER_FOLDER
     same_head = len(heads) != 1 and len(set(heads)) <= 1
-    return Comparison(distance(folder / MODEL_FOLDER, staged / MODEL_FOLDER), same_head, both)
+    return Comparison(distance(folder / weights, staged / weights), same_head, both)

@@ -7,7 +7,7 @@ Beside the files of worker/training/run/runner.py, the run folder keeps what a r
 """
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import Any
 
 from models.formats import rows_sha256
 from models.settings.clicks import ClickOptions
+from models.settings.command_line import TrainOptions
 from models.store.locks import remove_unless_locked
 from worker.training.clicks.anchored import Anchored
 from worker.training.distributed.launcher import Launcher, in_this_process
@@ -23,7 +24,7 @@ from worker.training.loading.rendering import Row
 from worker.training.methods import method_of
 from worker.training.run.data import TrainingData
 from worker.training.run.method import Method
-from worker.training.run.runner import RESULT, train
+from worker.training.run.runner import RESULT, Result, train
 from worker.training.run.saving import MODEL
 from worker.training.shared.progress import Progress
 from worker.training.shared.run_folder import last_whole_checkpoint, write_small
@@ -70,22 +71,39 @@ def train_on_clicks(
     An earlier attempt at the same rows in `run_dir` is resumed. `progress` receives every metric, or only those named
     in `reported`. `launcher` says in which processes it trains. Raises `TrainingError` of any kind, or `MemoryError`.
     """
+    chosen = method_of(method) if isinstance(method, str) else method
+    training = partial(train, Anchored(chosen, options.anchor_weight), str(parent_dir))
+    return carried_out(training, MODEL, rows, options, run_dir, progress, reported, launcher)
+
+
+def carried_out(
+    training: Callable[..., Result],
+    made: str,
+    rows: Sequence[Row],
+    options: TrainOptions,
+    run_dir: Path,
+    progress: Progress,
+    reported: Collection[str] | None = None,
+    launcher: Launcher = in_this_process,
+) -> ClickResult:
+    """Carry out a training, the runner's with its method and model, on rows in `run_dir`, as `train_on_clicks` says.
+
+    `made` is the folder that the training leaves there last.
+    """
     if not rows:
         raise DatasetError("There are no clicks to train on.")
     digest = rows_sha256(rows)
     if _trained_on(run_dir) not in (None, digest):
         remove_unless_locked(run_dir)  # some of the clicks were undone since
     recorder = _RecordingProgress(progress, run_dir / HISTORY, reported)
-    finished = (run_dir / MODEL).is_dir()
+    finished = (run_dir / made).is_dir()
     checkpoint = last_whole_checkpoint(run_dir)
     recorder.replay(None if finished else int(checkpoint.name.rpartition("-")[2]) if checkpoint else 0)
     if finished:
         progress.log("An earlier attempt had trained the model already.")
     else:
         data = TrainingData(train=rows, held_out=(), pairs=(), sha256=digest, summary={"rows": len(rows)})
-        chosen = method_of(method) if isinstance(method, str) else method
-        anchored = Anchored(chosen, options.anchor_weight)
-        launcher(partial(train, anchored, str(parent_dir), data, options, run_dir), options, recorder)
+        launcher(partial(training, data, options, run_dir), options, recorder)
     result = json.loads((run_dir / RESULT).read_text(encoding="utf-8"))
     return ClickResult(
         examples=len(rows),

@@ -2,9 +2,10 @@
 
 import json
 import warnings
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from peft import PeftModel, get_peft_model_state_dict
 from safetensors import SafetensorError, safe_open
@@ -88,21 +89,46 @@ def merge_adapter(model: PreTrainedModel, folder: Path, base: str) -> PreTrained
     Raises `CheckpointError`, also if the adapter fits only in part.
     """
     check_adapter(folder)
-    problem = f"The adapter {folder} does not fit {base}"
-    try:
-        with quiet():
-            warnings.filterwarnings("ignore", "Found missing adapter keys", UserWarning)  # raised below, as an error
-            _check_alone(model, folder)
-            peft: Any = PeftModel.from_pretrained(model, str(folder))
-            unmatched = _weights_of(folder) ^ {name for name in get_peft_model_state_dict(peft) if "lora_" in name}
-            if unmatched:
-                raise CheckpointError(f"{problem}: they differ in {len(unmatched)} of the adapter's weights.")
-            merged: PreTrainedModel = peft.merge_and_unload()
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
-        reason = next((line for line in str(error).strip().splitlines() if line.strip()), type(error).__name__)
-        raise CheckpointError(f"{problem}: {reason.strip()}") from error
+    with _fitting(folder, base):
+        _check_alone(model, folder)
+        peft: Any = PeftModel.from_pretrained(model, str(folder))
+        _check_all_fit(peft, folder, base)
+        merged: PreTrainedModel = peft.merge_and_unload()
     merged.train(False)
     return merged
+
+
+@contextmanager
+def _fitting(folder: Path, base: str) -> Iterator[None]:
+    """Turn the libraries' errors about an adapter that does not fit its model into one `CheckpointError`."""
+    try:
+        with quiet():
+            warnings.filterwarnings("ignore", "Found missing adapter keys", UserWarning)  # raised as an error
+            yield
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
+        reason = next((line for line in str(error).strip().splitlines() if line.strip()), type(error).__name__)
+        raise CheckpointError(f"The adapter {folder} does not fit {base}: {reason.strip()}") from error
+
+
+def _check_all_fit(peft: PeftModel, folder: Path, base: str) -> None:
+    unmatched = _weights_of(folder) ^ {name for name in get_peft_model_state_dict(peft) if "lora_" in name}
+    if unmatched:
+        raise CheckpointError(
+            f"The adapter {folder} does not fit {base}: they differ in {len(unmatched)} of the adapter's weights."
+        )
+
+
+def with_trainable_adapter(model: PreTrainedModel, folder: Path, base: str) -> PreTrainedModel:
+    """Put the adapter in `folder` on `model`, loaded from `base`, so that it can be trained further.
+
+    Raises `CheckpointError`, also if the adapter fits only in part.
+    """
+    check_adapter(folder)
+    with _fitting(folder, base):
+        peft: Any = PeftModel.from_pretrained(model, str(folder), is_trainable=True)
+        _check_all_fit(peft, folder, base)
+    peft.train(False)
+    return cast(PreTrainedModel, peft)
 
 
 def _check_alone(model: PreTrainedModel, folder: Path) -> None:

@@ -78,6 +78,13 @@ def token_ids(loaded: Loaded, prompt: Text, completion: Text) -> tuple[list[int]
     if isinstance(prompt, str):
         before = tokenizer(prompt).input_ids
         return before, [*tokenizer(completion, add_special_tokens=False).input_ids, tokenizer.eos_token_id]
+    return chat_token_ids(tokenizer, prompt, completion)
+
+
+def chat_token_ids(
+    tokenizer: PreTrainedTokenizerBase, prompt: Sequence[Mapping[str, str]], completion: Sequence[Mapping[str, str]]
+) -> tuple[list[int], list[int]]:
+    """Return the token ids of a conversation and of the answer that continues it; raises `ConversationRefused`."""
     before = _chat_ids(tokenizer, prompt, add_generation_prompt=True)
     whole = _chat_ids(tokenizer, [*prompt, *completion])
     # A template may open the completion differently in its generation prompt, for example with a thought: their common

@@ -112,7 +112,10 @@ def _check_weights(job: Job) -> None:
 
 
 def _reference(job: Job) -> PreTrainedModel | None:
-    """Return the reference model; None if TRL takes the policy without its adapter, or before the first step."""
+    """Return the reference model; None if TRL takes the policy without its adapter, or before the first step.
+
+    Of an adapter that is trained further TRL keeps a copy as it was.
+    """
     options: DPOOptions = job.options
     if options.ref_model:
         other = load_model_and_tokenizer(options.ref_model, options)
@@ -123,7 +126,7 @@ def _reference(job: Job) -> PreTrainedModel | None:
                 "other tokens."
             )
         return frozen_copy(other.model)
-    if job.peft_config is not None or options.precompute_ref_log_probs:
+    if job.trains_adapter or options.precompute_ref_log_probs:
         return None
     return frozen_copy(job.loaded.model)
 

@@ -139,7 +139,7 @@ class KTO(TextMethod):
         kind = Seq2SeqTrainer if loaded.architecture == "seq2seq" else CausalTrainer
         trainer = kind(
             loaded.model,
-            None if job.peft_config is not None else frozen_copy(loaded.model),
+            None if job.trains_adapter else frozen_copy(loaded.model),
             args=arguments,
             processing_class=loaded.tokenizer,
             train_dataset=Dataset.from_list(train),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, cast
 
-from peft import LoraConfig
+from peft import LoraConfig, PeftModel
 from transformers import PreTrainedModel, Trainer
 
 from worker.training.loading.loading import Loaded
@@ -33,6 +33,11 @@ class Job:
     progress: Progress
     arguments: Callable[..., Any]
     peft_config: LoraConfig | None
+
+    @property
+    def trains_adapter(self) -> bool:
+        """Return whether an adapter is trained: a new one, or one that the model has already."""
+        return self.peft_config is not None or isinstance(self.loaded.model, PeftModel)
 
 
 class Method(Protocol):

@@ -17,7 +17,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -32,6 +32,7 @@ from models.settings.command_line import TrainOptions, default_learning_rate
 from models.store.trained_on import TrainedOn
 from worker.training import processes
 from worker.training.distributed.sharding import check_weights_are_whole
+from worker.training.loading.adapters import with_trainable_adapter
 from worker.training.loading.loading import Loaded, load_model_and_tokenizer
 from worker.training.loading.rendering import render
 from worker.training.run.arguments import check_trackers, make_arguments
@@ -40,7 +41,7 @@ from worker.training.run.data import TrainingData, fit, without_known
 from worker.training.run.delivered import DeliveredCheck
 from worker.training.run.held_out import Figures, PairScores, objective_figures, score_pairs
 from worker.training.run.method import Job, Method
-from worker.training.run.saving import MODEL, saved
+from worker.training.run.saving import ADAPTER, MODEL, saved, saved_adapter
 from worker.training.run.weight_change import check_moved, fingerprint
 from worker.training.shared.generation_flags import drop_ignored_flags
 from worker.training.shared.lora import lora_config
@@ -81,24 +82,29 @@ def train(
     *,
     report_to: Sequence[str] = (),
     resume_from: str = "latest",
+    adapter: Path | None = None,
+    whole: bool = True,
 ) -> Result:
     """Train `model` (a folder, a hub id, a GGUF or an adapter) on `data` with `method`, and write to `output_dir`.
 
     `resume_from` may name a checkpoint in `output_dir`, or be `no` to start over. A model that came from an earlier run
-    gets that run as its parent in the report, with the round counted up, and is the reference model of this one. Raises
-    `TrainingError` of any kind, or `MemoryError`.
+    gets that run as its parent in the report, with the round counted up, and is the reference model of this one. With
+    `adapter`, a folder, that adapter of the model is trained further, and the model with it is the reference. Without
+    `whole` the adapter alone is written. Raises `TrainingError` of any kind, or `MemoryError`.
     """
     started = time.monotonic()
     check_weights_are_whole()
     known = TrainedOn.read(Path(model)) or TrainedOn()
-    if (output_dir / MODEL).exists():
-        raise CheckpointError(f"{output_dir / MODEL} is there already: choose another output folder.")
+    made = output_dir / (MODEL if whole else ADAPTER)
+    if made.exists():
+        raise CheckpointError(f"{made} is there already: choose another output folder.")
     check_trackers(report_to)
     identity = {
         "method": method.name,
         "model": str(model),
         "data_sha256": data.sha256,
         "options": options.as_dict(),
+        **({} if adapter is None else {"adapter": str(adapter)}),
     }
     with (
         quiet(),
@@ -115,6 +121,8 @@ def train(
             )
         drop_ignored_flags(loaded.model, progress.log)
         undo.enter_context(threads_worth_waking(loaded.model.config))
+        if adapter is not None:
+            loaded = replace(loaded, model=with_trainable_adapter(loaded.model, adapter, loaded.source))
         _to_training_device(loaded, options)
         config = copy.deepcopy(loaded.model.config)
         rate = options.step_size(default_learning_rate(method.name, _rate_architecture(loaded), options.use_peft))
@@ -136,7 +144,7 @@ def train(
                 best_metric=method.best_metric,
                 report_to=report_to,
             ),
-            peft_config=_adapter(loaded, options) if options.use_peft else None,
+            peft_config=_adapter(loaded, options) if options.use_peft and adapter is None else None,
         )
         checkpoint = checkpoint_to_resume(output_dir, resume_from)
         start, start_pairs = _score_before(method, job, data, output_dir, resumed=checkpoint is not None)
@@ -160,11 +168,15 @@ def train(
             train_loss=loss,
             before=start,
             after=after,
-            model_dir=output_dir / MODEL,
+            model_dir=made,
         )
         if processes.is_main():
             check = DeliveredCheck(loaded, policy, data, options)
-            with saved(policy, loaded, config, options, output_dir) as draft:
+            with (
+                saved(policy, loaded, config, options, output_dir)
+                if whole
+                else saved_adapter(policy, loaded, output_dir)
+            ) as draft:
                 difference = check.difference(draft)
                 report = _report(result, identity, data, report_to) | {"saved_difference": difference}
                 known.including(row["prompt"] for row in data.train).write(output_dir)

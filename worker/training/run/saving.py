@@ -37,7 +37,7 @@ def saved(
     try:
         model: Any = policy
         if isinstance(policy, PeftModel):
-            _save_adapter(policy, loaded, output_dir)
+            _write_adapter(policy, loaded, output_dir / ADAPTER)
             if options.load_in_4bit:
                 whole = replace(options, load_in_4bit=False, dtype="auto")
                 base = load_model_and_tokenizer(loaded.source, whole, classifier=loaded.architecture == "classifier")
@@ -59,9 +59,29 @@ def saved(
         shutil.rmtree(draft, ignore_errors=True)
 
 
-def _save_adapter(policy: PeftModel, loaded: Loaded, output_dir: Path) -> None:
+@contextmanager
+def saved_adapter(policy: PreTrainedModel, loaded: Loaded, output_dir: Path) -> Iterator[Path]:
+    """Yield a folder with the adapter of `policy` alone, a draft that becomes `output_dir/adapter` when the block ends.
+
+    `policy` loses its weights, so that the block can load the saved model without memory for two.
+    """
+    draft = output_dir / f".{ADAPTER}.{os.getpid()}"
+    model: Any = policy
+    try:
+        _write_adapter(model, loaded, draft)
+        model.to("meta")
+        yield draft
+        flush_all(draft)
+        draft.rename(output_dir / ADAPTER)
+        flush(output_dir)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def _write_adapter(policy: PeftModel, loaded: Loaded, folder: Path) -> None:
+    """Write the trained adapter of `policy`, without one that it is compared with."""
     for adapter in policy.peft_config.values():
         adapter.base_model_name_or_path = loaded.source
-    policy.save_pretrained(str(output_dir / ADAPTER))
-    (output_dir / ADAPTER / "README.md").unlink(missing_ok=True)  # PEFT's card is an unfilled form
-    mark_as_trained_here(output_dir / ADAPTER)
+    policy.save_pretrained(str(folder), selected_adapters=["default"])
+    (folder / "README.md").unlink(missing_ok=True)  # PEFT's card is an unfilled form
+    mark_as_trained_here(folder)

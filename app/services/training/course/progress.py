@@ -12,7 +12,7 @@ from types import MappingProxyType
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.db import RunStatus, TrainingRun, now
+from app.db import RunStatus, TrainingRun, now, task_of
 from app.domain_errors import Invalid
 from app.services.training import setting_labels
 from app.services.training.course import phases
@@ -77,7 +77,8 @@ def expected(session: Session, run: TrainingRun) -> Expected:
         .order_by(TrainingRun.id.desc())
         .limit(RUNS)
     )
-    took = [times for past in session.scalars(ended) if (times := _scaled(past, run))]
+    task = task_of(session)
+    took = [times for past in session.scalars(ended) if (times := _scaled(past, run, task))]
     if not took:
         return UNKNOWN
     return Expected({phase: median(times[phase] for times in took) for phase in Phase}, known=True)
@@ -101,18 +102,19 @@ def progress(run: TrainingRun, ahead: Expected, moment: datetime | None = None) 
     return Progress(phase, min(max(share, 0.0), _MOST), left or None)
 
 
-def _scaled(past: TrainingRun, run: TrainingRun) -> dict[Phase, float]:
+def _scaled(past: TrainingRun, run: TrainingRun, task: str) -> dict[Phase, float]:
     """Return the seconds of a past run's phases, those of the training as a run of the size of `run` would take."""
     took = phases.seconds(past)
     if took:
-        took[Phase.TRAINING] *= _size(run) / _size(past)
+        took[Phase.TRAINING] *= _size(run, task) / _size(past, task)
     return took
 
 
-def _size(run: TrainingRun) -> float:
+def _size(run: TrainingRun, task: str) -> float:
     """Return how many pairs a run passes over, those of other texts included."""
+    on_clicks = run.method in setting_labels.METHODS
     try:
-        settings = setting_labels.effective(run.method, run.config) if run.method in setting_labels.METHODS else {}
+        settings = setting_labels.effective(run.method, run.config, task) if on_clicks else {}
     except Invalid:  # a setting of an older release
         settings = {}
     asked = {**SFTRecipe().as_dict(), **current_names(run.config), **settings}

@@ -15,10 +15,11 @@ from rq.serializers import JSONSerializer
 from sqlalchemy.orm import Session
 
 from app import create_app
-from app.db import Prompt, RunStatus, TrainingRun, User, now
+from app.db import ANSWERING, Project, Prompt, RunStatus, TrainingRun, User, now, write_transaction
 from app.runtime.queue import QueueTaken
 from app.services.training import overview
 from app.services.versions import versions
+from models.settings.chat_clicks import chat_config, chat_options
 from models.settings.clicks import CLICK_OPTIONS
 from models.store.store import CheckpointStore
 from tests import factories
@@ -387,3 +388,26 @@ def test_a_person_can_be_kept_out_and_let_in_again_but_not_oneself(
         assert next(user.active for user in rows(session, User) if user.id == annotator.id) is (active == "yes")
     answer = browser.submit(f"/admin/people/{admin.id}/active", {"active": "no"}, follow_redirects=True)
     assert "You cannot deactivate your own account." in answer.text
+
+
+def test_in_a_project_that_answers_the_form_has_the_settings_of_chat_models(
+    session: Session, pairs: None, admin: Person
+) -> None:
+    with write_transaction(session):
+        session.get_one(Project, 1).task = ANSWERING
+    page = admin.browser().get("/admin").text
+    assert 'name="dpo-max_completion_length"' in page
+    assert "Longest answer" in page
+    assert "What suits an adapter of a chat model." in page
+    assert "start from a model" not in page
+    for name in ("dpo-anchor_weight", "dpo-head_pairs", "dpo-use_peft", "orpo-use_peft"):
+        assert f'name="{name}"' not in page
+    assert 'value="seed"' not in page
+
+    post(admin, "/admin/runs", **{"method": "dpo", "dpo-preset": "gentle", "dpo-beta": "0.3"})
+    (run,) = rows(session, TrainingRun)
+    assert run.config == chat_config(chat_options("dpo", {"beta": 0.3, "learning_rate": 7e-5, "num_train_epochs": 2}))
+    cloned = admin.browser().get(f"/admin?clone={run.id}").text
+    assert re.search(r'name="dpo-beta" value="0.3"', cloned)
+    assert re.search(r'name="dpo-lora_r" value=""', cloned), "it is the usual one"
+    assert admin.browser().get(f"/admin/runs/{run.id}").status_code == 200

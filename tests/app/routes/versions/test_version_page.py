@@ -9,10 +9,11 @@ import pytest
 from flask import Flask
 from sqlalchemy.orm import Session
 
-from app.db import FIRST, ProjectRole, RunStatus, within, write_transaction
+from app.db import ANSWERING, FIRST, Project, ProjectRole, RunStatus, within, write_transaction
 from app.services.projects import memberships
 from app.services.system import deletions
 from app.services.versions import learned
+from models.chat.versions import CHAT_BASE
 from tests import factories
 from tests.reports import report
 from tests.studio import Person, make_person
@@ -248,3 +249,38 @@ def test_a_version_says_how_many_of_its_judgments_were_deleted(
     one = admin.call("GET", "/versions/2").json
     assert one is not None
     assert one["deleted_judgments"] == 2
+
+
+@pytest.fixture
+def answering(session: Session) -> None:
+    """Version 1 is a chat model, and version 2 an adapter of it that was trained on clicks."""
+    with write_transaction(session):
+        session.get_one(Project, 1).task = ANSWERING
+    factories.version(session, 1, method=CHAT_BASE)
+    factories.serving(session)
+    clicks = report()["clicks"] | {"lengths": {"chosen": 30.5, "rejected": 41.0}}
+    metrics = {"answers_asked": 6, "answers_degenerate": 1, "parent_answers_degenerate": 2}
+    factories.version(session, 2, metrics={**metrics, "evaluation": {"clicks": clicks}}, parent_number=1)
+    factories.version(session, 3, metrics={**metrics, "evaluation": {"clicks": {"note": "No click."}}})
+
+
+def test_a_version_that_answers_shows_held_out_clicks_and_nothing_of_rewriting(
+    session: Session, answering: None, admin: Person
+) -> None:
+    page = seen(admin, 2)
+    assert "it prefers the text that people chose in 80.0 %, version 1 in 60.0 %" in page
+    assert "The chosen answers of these pairs have 30.5 tokens on average, the others 41.0." in page
+    assert "Of 6 instructions it answered 1 with nothing or by repeating itself, its parent 2." in page
+    assert "Side by side" not in page
+    assert "Beside copying the text" not in page
+    assert "No pair that was held out of training tests it yet" in seen(admin, 3)
+    first = seen(admin, 1)
+    assert "Nothing is measured of a chat model that was not trained on clicks here." in first
+    assert "worker evaluate" not in first
+
+
+def test_versions_that_answer_are_listed_with_their_held_out_clicks_and_stand_in_no_table(
+    session: Session, answering: None, admin: Person
+) -> None:
+    page = words(admin.browser().get("/admin/versions?compare=2&compare=3").text)
+    assert "agrees with held-out clicks 0.800, parent 0.600" in page

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy.orm import Session
 
-from app.db import RunStatus, TrainingRun, now
+from app.db import ANSWERING, Project, RunStatus, TrainingRun, now, write_transaction
 from app.domain_errors import Conflict, Invalid, Malformed, NotFound
 from app.services.training import initial_training
 from models.formats.files.pair_columns import Columns
@@ -95,3 +95,11 @@ def test_what_a_run_cannot_start_from_is_refused(session: Session, uploads: Uplo
     with pytest.raises(Conflict, match=r"^Version 1 was deleted: its files are gone\.$"):
         initial_training.request(session, uploads, None, config | {"version": 1})
     assert rows(session, TrainingRun) == []
+
+
+def test_a_chat_model_is_not_trained_on_uploaded_pairs(session: Session, uploads: UploadStore) -> None:
+    found = add(session, uploads)
+    with write_transaction(session):
+        session.get_one(Project, 1).task = ANSWERING
+    with pytest.raises(Conflict, match="A chat model learns from clicks alone"):
+        initial_training.request(session, uploads, None, {"dataset": found["sha256"]})

@@ -8,13 +8,24 @@ from datetime import date, datetime, timedelta
 import pytest
 from sqlalchemy.orm import Session
 
-from app.db import AuditEvent, RunMetric, RunStatus, TrainingRun, WebhookDelivery, now
+from app.db import (
+    ANSWERING,
+    AuditEvent,
+    Project,
+    RunMetric,
+    RunStatus,
+    TrainingRun,
+    WebhookDelivery,
+    now,
+    write_transaction,
+)
 from app.domain_errors import Conflict, Invalid, NotFound
 from app.services.desk import judgments
 from app.services.prompts import studio_settings
 from app.services.system import webhooks
 from app.services.training import kto_rows, preference_rows, runs
 from app.services.training.selection import Selection
+from models.settings.chat_clicks import chat_config, chat_options
 from tests import factories
 from tests.studio import Person, rows
 from tests.trouble.silence import Queue
@@ -429,3 +440,16 @@ def test_initial_training_waits_for_a_gpu_and_clicks_do_not(session: Session, me
 
     runs.hand_out(session, waiting.id, enqueue)
     assert asked == [needs_gpu]
+
+
+def test_in_a_project_that_answers_a_run_keeps_every_setting_and_takes_none_of_a_t5(
+    session: Session, pairs: None
+) -> None:
+    with write_transaction(session):
+        session.get_one(Project, 1).task = ANSWERING
+    run, _ = runs.request(session, None, "dpo", {"beta": 0.2})
+    assert run.config == chat_config(chat_options("dpo", {"beta": 0.2}))
+    again, is_new = runs.request(session, None, "dpo", {"beta": 0.2, "lora_r": 16})
+    assert (again.id, is_new) == (run.id, False), "a setting left out is the same as its default"
+    with pytest.raises(Invalid, match="head_pairs is not a setting of dpo on answers"):
+        runs.request(session, None, "dpo", {"head_pairs": 1})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from app.db import ANSWERING
 from app.domain_errors import Invalid
 from app.services.training import setting_labels
 from models.settings.setting import Setting
@@ -81,3 +82,19 @@ def test_what_is_no_setting_goes_by_its_own_name_and_cannot_be_asked_for() -> No
         setting_labels.effective("dpo", {"unheard_of": 1})
     with pytest.raises(Invalid, match=r"^unheard_of is not a setting of kto on clicks\.$"):
         setting_labels.effective("kto", {"unheard_of": 1})
+
+
+@pytest.mark.parametrize("method", list(setting_labels.METHODS))
+def test_a_chat_model_has_settings_and_presets_of_its_own(method: str) -> None:
+    presets = setting_labels.presets(method, ANSWERING)
+    assert [preset.name for preset in presets] == ["default", "gentle"]
+    usual = setting_labels.effective(method, {}, ANSWERING)
+    assert usual == {one.name: _as_json(one.default) for one in setting_labels.settings(method, ANSWERING)}
+    gentle = setting_labels.effective(method, presets[1].config, ANSWERING)
+    assert gentle["learning_rate"] < usual["learning_rate"] / 2
+    with pytest.raises(Invalid, match=f"use_peft is not a setting of {method} on answers"):
+        setting_labels.effective(method, {"use_peft": False}, ANSWERING)
+
+
+def _as_json(value: object) -> object:
+    return list(value) if isinstance(value, tuple) else value

@@ -1,0 +1,1 @@
+"""Retraining of chat models in a project whose task is answering."""
