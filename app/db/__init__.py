@@ -28,7 +28,7 @@ from app.db.prebuilt import Prebuilt, PrebuiltInsert
 from app.db.projects.owned import Kept, Owned, enter, everything, mine, project_of, sessions_of, within
 from app.db.projects.project import ANSWERING, FIRST, LONGEST_INSTRUCTION, REWRITING, Project
 from app.db.projects.project_member import ProjectMember, ProjectRole, is_member
-from app.db.projects.turns import project_ids, slug_of
+from app.db.projects.turns import project_ids, slug_of, task_of
 from app.db.prompts.assignment import AssignedPrompt, Assignee, Assignment, AssignmentEnd
 from app.db.prompts.prompt import Prompt
 from app.db.prompts.reservation import Reservation
@@ -130,6 +130,7 @@ __all__ = [
     "serving_alias",
     "sessions_of",
     "slug_of",
+    "task_of",
     "within",
     "write_transaction",
     "write_with_others",

@@ -1,4 +1,4 @@
-"""All projects, for what concerns the whole studio, and what one is called in messages and logs."""
+"""All projects, for what concerns the whole studio, and what one is called in messages and logs, and its task."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, select
 from sqlalchemy.orm import Session
 
+from app.db.projects.owned import project_of
 from app.db.projects.project import FIRST, Project
 
 
@@ -20,3 +21,8 @@ def slug_of(connection: Connection, project: int | None) -> str | None:
     """Return what a project is called in messages and logs; None for the first and for all, which need no name."""
     named = select(Project.slug).where(Project.id == project)
     return connection.scalar(named) if project not in (FIRST, None) else None
+
+
+def task_of(session: Session) -> str:
+    """Return the task of the project that a session is of."""
+    return session.scalars(select(Project.task).where(Project.id == project_of(session))).one()

@@ -51,7 +51,7 @@ def page() -> ResponseReturnValue:
         candidates=range(1, CANDIDATES + 1),
         reasons={"skip": SKIP_REASONS, "flag": FLAG_REASONS},
         not_english=SKIP_REASONS[0],
-        examples=samples.texts()[: samples.EXAMPLES],
+        examples=samples.examples(db.session()),
         **_desk(db.session(), user_id()),
     )
 
