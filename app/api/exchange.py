@@ -128,6 +128,7 @@ class ImportPreview(Struct):
     people: Annotated[int, Meta(description="Those whom the file names as having judged.")]
     bad: Annotated[int, Meta(description="Rows that cannot be used.")]
     unused: Annotated[int, Meta(description="Parts of other rows that cannot be used, such as their judgment.")]
+    systems: Annotated[int, Meta(description="Rows of an answering project that bring a system message.")]
     complete: bool
     problems: Annotated[list[Refused], Meta(description="The first of what cannot be used.")]
     sample: list[Anything]
@@ -146,6 +147,7 @@ class ImportProgress(Struct):
     judgments_known: int = 0
     rejected_count: int = 0
     unused_count: Annotated[int, Meta(description="Parts of other rows that cannot be used, such as a judgment.")] = 0
+    systems: Annotated[int, Meta(description="Rows that bring a system message, which is kept as metadata.")] = 0
     rejected: Annotated[list[Refused], Meta(description="The first of the rows and parts that cannot be used.")] = []
     done: bool = False
     problem: Annotated[str, Meta(description="Why the import broke off; what came before is stored.")] = ""

@@ -76,6 +76,8 @@ def _tell(report: ImportReport, kept: list[str]) -> None:
     click.echo(", ".join(filter(None, counted)) + ".")
     if report.unused_count:
         click.echo(f"Parts of rows that are not used: {report.unused_count}.")
+    if report.systems:
+        click.echo(f"System messages kept as metadata, while the desk uses the project's: {report.systems}.")
     if kept:
         click.echo(f"Kept with them: {', '.join(kept)}.")
     for row in report.rejected:

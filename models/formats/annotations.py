@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from models.formats.files.problems import UNSTORABLE
-from models.formats.rows import BadRow, Fields, Row, Text
+from models.formats.rows import BadRow, Fields, Row, Text, messages_in
 from models.formats.schemas.conversation import preference
 from models.formats.schemas.trl import number, ranked
 
@@ -266,6 +266,13 @@ def read_time(value: object, name: str) -> datetime | None:
         raise BadRow(f"{name} is not a time") from None
 
 
+PROMPT_MESSAGES = "prompt_messages"
+"""What exports for tools that show texts call the conversation that the shown prompt is of, a list or its JSON."""
+
+
 def prompt_of(values: Mapping[str, Any], names: Iterable[str]) -> Text | None:
-    """Return the first of the named values, None if there is none."""
+    """Return the conversation that the prompt is of, or else the first of the named values; None if there is none."""
+    conversation = messages_in(values.get(PROMPT_MESSAGES))
+    if isinstance(conversation, list):
+        return conversation
     return next((values[name] for name in names if values.get(name)), None)

@@ -16,7 +16,7 @@ from models.formats.files.pair_files import PairRow, checked_utf8, pairs_of_rows
 from models.formats.files.problems import Problem
 from models.formats.files.raw_rows import RawRow, row_of
 from models.formats.files.row_reader import TABLES, RowReader
-from models.formats.rows import BadRow, Fields, Kind, Row, RowFile, refuse_tools, text
+from models.formats.rows import BadRow, Fields, Kind, Row, RowFile, messages_in, refuse_tools, text, text_or_messages
 from models.formats.schemas.ranking import RANKINGS
 from models.formats.schemas.trl import weight, with_known_names
 from models.model_errors import DataFileError
@@ -140,13 +140,17 @@ def _read_table(reader: RowReader, wanted: _Wanted) -> RowFile:
 
 
 def _object(row: RawRow, header: list[str]) -> RawRow:
-    """A row of a table as an object by the names in its header, without its empty cells."""
+    """A row of a table as an object by the names in its header, without its empty cells.
+
+    A cell with the JSON of messages holds these.
+    """
     if row.problem or not isinstance(row.cells, list):
         return row
     if len(row.cells) != len(header):
         width = len(row.cells)
         return RawRow(row.line, {}, f"{width} column{'s' if width > 1 else ''} instead of {len(header)}")
-    return RawRow(row.line, {name: cell for name, cell in zip(header, row.cells, strict=True) if cell.strip()})
+    cells = {name: messages_in(cell) for name, cell in zip(header, row.cells, strict=True) if cell.strip()}
+    return RawRow(row.line, cells)
 
 
 def _fields(cells: object, wanted: _Wanted) -> Fields:
@@ -206,7 +210,7 @@ def _found(row: RawRow, name: str, wanted: _Wanted) -> Iterator[Found]:
         assert known.record is not None
         record = known.record(fields)
         if wanted.kind is Kind.PROMPT:
-            yield Found(row.line, [{"prompt": text(record.prompt, "prompt")} | beside])
+            yield Found(row.line, [{"prompt": text_or_messages(record.prompt, "prompt")} | beside])
             return
     except BadRow as reason:
         yield Found(row.line, str(reason))

@@ -181,6 +181,20 @@ def messages(value: object, name: str) -> list[Message]:
     return [_message(item, name) for item in value]
 
 
+def messages_in(cell: object) -> object:
+    """Return the messages that a cell of a table is the JSON of, and any other cell as it is."""
+    if not isinstance(cell, str) or not cell.lstrip().startswith("["):
+        return cell
+    try:
+        found = json.loads(cell)
+    except (ValueError, RecursionError):
+        return cell
+    is_list = isinstance(found, list) and bool(found)
+    return (
+        found if is_list and all(isinstance(one, dict) and {"role", "content"} <= one.keys() for one in found) else cell
+    )
+
+
 def _message(item: object, name: str) -> Message:
     if not isinstance(item, Mapping) or "role" not in item or "content" not in item:
         raise BadRow(f"{name} has a message without role and content")

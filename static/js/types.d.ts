@@ -172,6 +172,8 @@ export interface ImportPreview {
   bad: number;
   /** Parts of other rows that cannot be used. */
   unused: number;
+  /** Rows that bring a system message of their own. */
+  systems: number;
   /** Whether all rows were looked at. */
   complete: boolean;
   problems: Refused[];
@@ -187,6 +189,8 @@ export interface ImportSample {
   gold_wrong: string[];
   chosen: string[];
   metadata: Record<string, unknown>;
+  /** What was said before the text. */
+  turns: { role: string; content: string }[];
 }
 
 /** A line of what an import tells while it stores. */
@@ -205,6 +209,8 @@ export interface ImportProgress {
   rejected?: Refused[];
   /** Parts of other rows that cannot be used. */
   unused_count: number;
+  /** Rows that bring a system message of their own. */
+  systems: number;
   done: boolean;
   /** Why it broke off. */
   problem?: string;

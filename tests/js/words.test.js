@@ -48,6 +48,7 @@ test("a file is described by what is in it", () => {
     describe(known),
     "2 rows, in a form that is known: TRL. It holds 1 judgment. 2 rows are attention checks.",
   );
+  assert.match(describe({ ...preview, systems: 1 }), /^2 rows\. 1 system message of a row kept as metadata, while .*\.$/);
   assert.equal(
     describe({ ...preview, judgments: 15, judgments_known: 12, people: 2 }),
     "2 rows. It holds 15 judgments by 2 people. 12 judgments are here already.",
@@ -55,9 +56,10 @@ test("a file is described by what is in it", () => {
 });
 
 test("a row says what it brings beside its text", () => {
-  const row = { priority: 0, overlap: null, gold: null, gold_wrong: [], chosen: [], metadata: {} };
+  const row = { priority: 0, overlap: null, gold: null, gold_wrong: [], chosen: [], metadata: {}, turns: [] };
   assert.equal(details(row), "–");
   assert.equal(details({ ...row, priority: 2, overlap: 3, gold: "yes", gold_wrong: ["no"], chosen: ["this"] }), "Priority 2\nOverlap 3\nRight: yes\nWrong: no\nChosen: this");
+  assert.equal(details({ ...row, turns: [{}, {}] }), "2 turns before");
   assert.equal(details({ ...row, metadata: { language: "de", tags: ["a"] } }), 'language: de\ntags: ["a"]');
 });
 
@@ -65,6 +67,7 @@ test("what became of the rows is counted", () => {
   const progress = { rows: 1, added: 1200, checks: 0, judged: 0, duplicates: 0, rejected_count: 3, unused_count: 0, judgments: 0 };
   assert.equal(stored(progress), "1 row read · 1,200 new in the queue · 0 there already · 3 not usable.");
   assert.match(stored({ ...progress, unused_count: 2 }), / · 3 not usable · 2 parts of rows not used\.$/);
+  assert.match(stored({ ...progress, systems: 2 }), /2 system messages of rows kept as metadata, while the desk uses the/);
   assert.match(stored({ ...progress, judgments: 1 }), / · 1 judgment taken over\.$/);
   assert.match(stored({ ...progress, judgments_known: 12 }), / · 12 judgments are here already\.$/);
   assert.match(

@@ -8,6 +8,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from app.api.kinds import Anything, Refused
 from app.schemas.reading import Sent
+from app.services.exchange.prompt_bodies import CONVERSATIONS
 from app.words import N_
 
 
@@ -22,15 +23,26 @@ _Text = Annotated[str | list[Message], Meta(description="A text, or messages of 
 
 
 class PromptLine(Sent, frozen=True):
-    """A text and what else is known of it; `prompt` and `toxic` are other names of `text`."""
+    """A text and what else is known of it; `prompt` and `toxic` are other names of `text`.
+
+    Only an answering project takes `messages`, `conversations`, `instruction` with its `input`, `turns` and `system`.
+    """
 
     rules: ClassVar[tuple[dict[str, Any], ...]] = (
-        {"anyOf": [{"required": [name]} for name in ("text", "prompt", "toxic")]},
+        {"anyOf": [{"required": [name]} for name in ("text", "prompt", "toxic", *CONVERSATIONS)]},
     )
 
     text: _Text | UnsetType = UNSET
     prompt: _Text | UnsetType = UNSET
     toxic: _Text | UnsetType = UNSET
+    messages: Annotated[list[Message] | UnsetType, Meta(description="A conversation; an answer at its end is cut.")] = (
+        UNSET
+    )
+    conversations: Annotated[list[Anything] | UnsetType, Meta(description="The same, as ShareGPT has it.")] = UNSET
+    instruction: str | UnsetType = UNSET
+    input: Annotated[str | UnsetType, Meta(description="What the instruction is about.")] = UNSET
+    turns: Annotated[list[Message] | UnsetType, Meta(description="The messages before the text.")] = UNSET
+    system: Annotated[str | UnsetType, Meta(description="Kept as metadata.")] = UNSET
     priority: int | None = None
     overlap: int | None = None
     gold: str | None = None
@@ -43,6 +55,7 @@ class ImportReport(Struct):
 
     added: Annotated[int, Meta(description="Put into the queue, attention checks among them.")]
     duplicates: int
+    systems: Annotated[int, Meta(description="Rows that bring a system message, which is kept as metadata.")]
     rejected: Annotated[list[Refused], Meta(description="Rows, and metadata of other rows, that cannot be used.")]
 
 
@@ -51,6 +64,7 @@ class Prompt(Struct):
 
     id: int
     text: str
+    turns: Annotated[list[Message] | None, Meta(description="The messages before the text, if there are any.")]
     source: str
     judged_by: int
     wanted: Annotated[int, Meta(description="How many people are to judge it.")]

@@ -31,12 +31,6 @@ SKIP_REASONS = (
 _HARM = (N_("A threat or self-harm"), N_("Somebody's private data"))
 FLAG_REASONS = (*_HARM, N_("The rewrites are broken"))
 FLAG_REASONS_OF_ANSWERS = (*_HARM, N_("The answers are broken"))
-EXAMPLE_MESSAGES = (
-    "Explain in two sentences why the sky is blue.",
-    "Write a short thank-you note to a colleague who helped me move.",
-    "What should I check before I buy a used bicycle?",
-)
-"""What the desk offers to whoever has nothing to ask; models of one language are asked in English."""
 
 _QUESTION_SCRIPTS = ("question", "comment", "kept", "ranking", "remarks")
 _CHAT_SCRIPTS = ("chat", "conversation", "folds", "followup", "live", "sentences", "stream")
@@ -63,7 +57,7 @@ def page() -> ResponseReturnValue:
         candidates=range(1, CANDIDATES + 1),
         reasons={"skip": SKIP_REASONS, "flag": FLAG_REASONS_OF_ANSWERS if answers else FLAG_REASONS},
         not_english=SKIP_REASONS[0],
-        examples=EXAMPLE_MESSAGES if answers else samples.texts()[: samples.EXAMPLES],
+        examples=samples.examples(db.session()),
         **_desk(db.session(), user_id()),
     )
 

@@ -47,7 +47,8 @@ def create_prompts() -> ResponseReturnValue:
     report = prompt_bodies.import_prompts(
         db.session(), user_id(), sent_body(), request.mimetype, "api", mellow().settings.max_text_length
     )
-    return {"added": report.added, "duplicates": report.duplicates, "rejected": report.rejected}, 201
+    counts = {"added": report.added, "duplicates": report.duplicates, "systems": report.systems}
+    return counts | {"rejected": report.rejected}, 201
 
 
 @blueprint.get("/prompts")

@@ -14,7 +14,7 @@ from app.services.exchange.judged_screens import JudgedScreen, People
 from app.services.exchange.outgoing.screen_records import Record, Screens, argilla, labelstudio
 from app.services.prompts import metadata
 from app.words import N_
-from models.formats import WRITERS
+from models.formats import WRITERS, Message, Text
 from models.formats.schemas.conversation import said_by_assistant, said_by_user
 from models.formats.schemas.instructions import STUDIO_INSTRUCTION
 
@@ -24,7 +24,8 @@ INSTRUCTION = STUDIO_INSTRUCTION
 class Pair(NamedTuple):
     """A preference row, as far as it is exported.
 
-    Key and verdict are those of its judgment, `metadata` are those of its prompt.
+    Key and verdict are those of its judgment, `metadata` are those of its prompt. In an answering project `before` are
+    the messages before the prompt; elsewhere it is None.
     """
 
     judgment_id: int
@@ -34,6 +35,16 @@ class Pair(NamedTuple):
     key: str = ""
     verdict: str = ""
     metadata: Mapping[str, Any] | None = None
+    before: Sequence[Message] | None = None
+
+    @property
+    def asked(self) -> Text:
+        """Return the prompt: a text, or a conversation."""
+        return self.prompt if self.before is None else [*self.before, *said_by_user(self.prompt)]
+
+    def said(self, answer: str) -> Text:
+        """Return one of the answers: a text, or a message."""
+        return answer if self.before is None else said_by_assistant(answer)
 
 
 Judged = Sequence[Pair]
@@ -43,16 +54,16 @@ RenderScreens = Callable[[Screens, People], Record]
 
 
 def trl(rows: Judged) -> Iterator[Record]:
-    """TRL's preferences, of texts."""
+    """TRL's preferences, of texts, or of messages in an answering project."""
     for row in rows:
-        yield {"prompt": row.prompt, "chosen": row.chosen, "rejected": row.rejected}
+        yield {"prompt": row.asked, "chosen": row.said(row.chosen), "rejected": row.said(row.rejected)}
 
 
 def trl_chat(rows: Judged) -> Iterator[Record]:
     """TRL's preferences, of messages."""
     for row in rows:
         yield {
-            "prompt": said_by_user(row.prompt),
+            "prompt": [*(row.before or ()), *said_by_user(row.prompt)],
             "chosen": said_by_assistant(row.chosen),
             "rejected": said_by_assistant(row.rejected),
         }
@@ -64,18 +75,23 @@ def kto(rows: Judged) -> Iterator[Record]:
     best = [text for text in _chosen(rows) if text not in beaten] or [rows[0].chosen]
     for label, texts in ((True, best), (False, _rejected(rows, rows[0].chosen))):
         for text in texts:
-            yield {"prompt": rows[0].prompt, "completion": text, "label": label}
+            yield {"prompt": rows[0].asked, "completion": rows[0].said(text), "label": label}
 
 
 def seed(rows: Judged) -> Iterator[Record]:
-    """The studio's own JSON: a record for each chosen text."""
+    """The studio's own JSON: a record for each chosen text. A conversation is called `prompt` in it."""
+    name = "toxic" if rows[0].before is None else "prompt"
     for chosen in _chosen(rows):
-        yield {"toxic": rows[0].prompt, "chosen": chosen, "rejected": _rejected(rows, chosen)}
+        yield {name: rows[0].asked, "chosen": chosen, "rejected": _rejected(rows, chosen)}
 
 
 def llamafactory(rows: Judged) -> Iterator[Record]:
-    """LLaMA-Factory's preferences."""
+    """LLaMA-Factory's preferences; a conversation has its turns in `history`."""
     for row in rows:
+        if row.before is not None:
+            (record,) = trl([row])
+            yield WRITERS["llamafactory"].record(record)
+            continue
         yield {"instruction": INSTRUCTION, "input": row.prompt, "chosen": row.chosen, "rejected": row.rejected}
 
 
@@ -114,7 +130,7 @@ def same_texts(screens: Iterable[JudgedScreen]) -> Iterator[Screens]:
         groups: dict[object, list[JudgedScreen]] = {}
         times: Counter[object] = Counter()
         for screen in of_prompt:
-            texts = (*sorted(card.text for card in screen.cards), screen.edited)
+            texts = (*sorted(card.text for card in screen.cards), screen.edited, screen.system)
             times[screen.who, texts] += 1
             groups.setdefault((texts, times[screen.who, texts]), []).append(screen)
         yield from groups.values()

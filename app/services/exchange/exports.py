@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import literal, select
 from sqlalchemy.orm import Session
 
-from app.db import COUNTS, Candidate, Generation, Judgment, Preference, Prompt, Verdict, mine
+from app.db import ANSWERING, COUNTS, Candidate, Generation, Judgment, Preference, Prompt, Verdict, mine, task_of
 from app.services.exchange import export_formats, identity, judged_screens, judgment_table
 from app.services.exchange.export_formats import (
     FORMATS,
@@ -35,6 +35,7 @@ from app.services.exchange.outgoing.redaction import Redactor
 from app.services.exchange.outgoing.screen_records import Record
 from models.formats.csv_lines import PLAIN, SPREADSHEET, CsvForm
 from models.formats.rows import BadRow
+from models.formats.schemas.conversation import before
 
 __all__ = [
     "CSV_FORMS",
@@ -54,6 +55,8 @@ _LINES_AT_ONCE = 500
 _COLUMNS = ("prompt", "chosen", "rejected", *identity.COLUMNS)
 _encode = json.JSONEncoder(ensure_ascii=False).encode
 _judgment_id = itemgetter(0)
+_PLAIN = 6
+"""The number of columns of a pair of which no more than its judgment is asked."""
 _INSTRUCTION = _text(INSTRUCTION)
 CSV_FORMS: Mapping[str, CsvForm] = {
     "csv": PLAIN,
@@ -78,7 +81,8 @@ def content(
         standing = _standing(wanted)
         told = has_metadata(session, standing)
         people = _people(session, pseudonyms, redactor)
-        return judgment_table.parquet(_table(session, standing, people, told, redactor), told)
+        table = _table(session, standing, people, told, redactor)
+        return judgment_table.parquet(table, told, answering=task_of(session) == ANSWERING)
     return (piece.encode() for piece in pieces(stream(session, format_name, wanted, pseudonyms, redactor)))
 
 
@@ -115,7 +119,8 @@ def stream(
         table = _table(session, standing, _people(session, pseudonyms, redactor), told, redactor)
         if format_name == "judgments-jsonl":
             return judgment_table.json_lines(table)
-        return judgment_table.csv_lines(table, told, CSV_FORMS[format_name])
+        form = CSV_FORMS[format_name]
+        return judgment_table.csv_lines(table, told, form, answering=task_of(session) == ANSWERING)
     return _pair_lines(session, format_name, standing, redactor)
 
 
@@ -149,13 +154,14 @@ def _pair_lines(
     session: Session, format_name: str, standing: JudgmentFilter, redactor: Redactor | None
 ) -> Iterator[str]:
     told = has_metadata(session, standing)
+    answering = task_of(session) == ANSWERING
     form = CSV_FORMS.get(format_name)
     if form:
         yield form.header((*_COLUMNS, METADATA) if told else _COLUMNS)
     found = pairs(session, standing, told=told)
     if redactor:
         found = redactor.pairs(found)
-    if format_name in _LINES and not told:
+    if format_name in _LINES and not (told or answering):
         yield from map(_LINES[format_name], redactor.counted(found) if redactor else found)
         return
     judged = groupby(found, key=_judgment_id)
@@ -167,7 +173,7 @@ def _pair_lines(
         records = (pair for _, group in judged for pair in _rendered(list(group), render, redactor))
     for record, said in redactor.counted(records) if redactor else records:
         written = with_metadata(record, format_name, said) if told else record
-        yield form.line(list(written.values())) if form else _encode(written) + "\n"
+        yield form.line(list(map(_cell, written.values()))) if form else _encode(written) + "\n"
 
 
 def has_metadata(session: Session, wanted: JudgmentFilter) -> bool:
@@ -195,8 +201,10 @@ def pairs(session: Session, wanted: JudgmentFilter, *, told: bool = False) -> It
         Judgment.verdict,
     )
     asked = asked.join(Judgment, Judgment.id == Preference.judgment_id)
-    if told:
-        asked = asked.add_columns(Prompt.metadata_).join(Generation, Generation.id == Judgment.generation_id)
+    answering = task_of(session) == ANSWERING
+    if told or answering:
+        asked = asked.add_columns(Prompt.metadata_, Prompt.turns, Generation.sampling)
+        asked = asked.join(Generation, Generation.id == Judgment.generation_id)
         asked = asked.join(Prompt, Prompt.id == Generation.prompt_id)
     found = session.connection().execute(
         asked.where(*mine(session, Judgment), *wanted.conditions(), *COUNTS).order_by(
@@ -204,7 +212,13 @@ def pairs(session: Session, wanted: JudgmentFilter, *, told: bool = False) -> It
         ),
         execution_options={"yield_per": _ROWS_AT_ONCE},
     )
-    return (Pair(*row) for row in found)
+    return (_pair(*row, answering=answering) for row in found)
+
+
+def _pair(*columns: Any, answering: bool) -> Pair:
+    """Return a pair of its columns; behind the metadata stand the turns of its prompt and how its screen was drawn."""
+    *plain, turns, sampling = columns if len(columns) > _PLAIN else (*columns, None, None, {})
+    return Pair(*plain, before=before(turns or (), sampling.get("system") or "") if answering else None)
 
 
 def _rendered(judged: Judged, render: Render, redactor: Redactor | None = None) -> Iterator[_Told]:
@@ -232,6 +246,8 @@ def _none_good(session: Session, wanted: JudgmentFilter) -> Iterator[Pair]:
             Judgment.client_key,
             Judgment.verdict,
             Prompt.metadata_,
+            Prompt.turns,
+            Generation.sampling,
         )
         .join(Generation, Generation.id == Judgment.generation_id)
         .join(Prompt, Prompt.id == Generation.prompt_id)
@@ -247,12 +263,14 @@ def _none_good(session: Session, wanted: JudgmentFilter) -> Iterator[Pair]:
         .order_by(Judgment.id, Candidate.position),
         execution_options={"yield_per": _ROWS_AT_ONCE},
     )
-    return (Pair(*row) for row in found)
+    answering = task_of(session) == ANSWERING
+    return (_pair(*row, answering=answering) for row in found)
 
 
 def _refused(row: Pair) -> Record:
     """Return the record of a text on a screen of which none was good."""
-    return identity.identified({"prompt": row.prompt, "completion": row.rejected, "label": False}, row.key, row.verdict)
+    record = {"prompt": row.asked, "completion": row.said(row.rejected), "label": False}
+    return identity.identified(record, row.key, row.verdict)
 
 
 def _marked(judged: Iterable[tuple[int, Iterable[Pair]]], none_good: Iterable[Pair]) -> Iterator[_Told]:
@@ -260,6 +278,11 @@ def _marked(judged: Iterable[tuple[int, Iterable[Pair]]], none_good: Iterable[Pa
     good = ((number, told) for number, group in judged for told in _rendered(list(group), export_formats.kto))
     bad = ((row.judgment_id, (_refused(row), row.metadata)) for row in none_good)
     return (told for _, told in merge(good, bad, key=itemgetter(0)))
+
+
+def _cell(value: object) -> object:
+    """Return a value as a cell of a table: messages are JSON in it."""
+    return _encode(value) if isinstance(value, list) else value
 
 
 # What json.dumps(…, ensure_ascii=False) writes, without a dictionary and an encoder for each line.

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from app.domain_errors import Invalid
-from app.services.exchange.imported_judgments import JudgedRow
+from app.services.exchange.imported_judgments import NOTHING, Before, JudgedRow
 from app.services.exchange.mapping import Part, read_judgments
 from app.services.exchange.rows import FileRow
 from app.services.prompts import prompts
@@ -26,6 +26,7 @@ class _Open:
 
     line: int
     text: str
+    before: Before
     parts: list[Part]
     touched: bool = True
 
@@ -34,30 +35,31 @@ class _Open:
 class Gathered:
     """The judgments of the rows so far, in files of one format; the report says of which rows there are none.
 
-    `longest` is the most characters of a text.
+    `longest` is the most characters of a text, and `answering` whether the project answers.
     """
 
     format: str
     longest: int
     report: ImportReport
+    answering: bool = False
     _whole: list[JudgedRow] = field(default_factory=list)
     _open: dict[str, _Open] = field(default_factory=dict)
 
-    def add(self, row: FileRow, text: str) -> list[str]:
+    def add(self, row: FileRow, text: str, before: Before = NOTHING) -> list[str]:
         """Add what people said in a row of that prompt; returns the texts that they said to be best."""
         try:
-            found = read_judgments(row.value, self.format)
+            found = read_judgments(row.value, self.format, answering=self.answering)
         except BadRow as reason:
             self._refuse(row.line, reason)
             return []
         if isinstance(found, Part):
-            return self._add_part(row.line, text, found)
+            return self._add_part(row.line, text, before, found)
         if not found:
             self._refuse(row.line, BadRow("nobody has judged it"))
         times: Counter[str] = Counter()
         best: list[str] = []
         for one in found:
-            judged = self._judged(row.line, text, one)
+            judged = self._judged(row.line, text, before, one)
             if judged is None:
                 continue
             nth = times[judged.key]
@@ -80,9 +82,9 @@ class Gathered:
         """Return the texts of the judgments whose rows may still be coming."""
         return {waiting.text for waiting in self._open.values()}
 
-    def _add_part(self, line: int, text: str, part: Part) -> list[str]:
-        waiting = self._open.setdefault(part.origin.key, _Open(line, text, []))
-        if waiting.text != text:
+    def _add_part(self, line: int, text: str, before: Before, part: Part) -> list[str]:
+        waiting = self._open.setdefault(part.origin.key, _Open(line, text, before, []))
+        if (waiting.text, waiting.before) != (text, before):
             self._refuse(line, BadRow("another row of the same judgment has another text"))
             return []
         for unused in part.unused:
@@ -107,11 +109,11 @@ class Gathered:
         except BadRow as reason:
             self._refuse(waiting.line, reason)
             return
-        judged = self._judged(waiting.line, waiting.text, annotation)
+        judged = self._judged(waiting.line, waiting.text, waiting.before, annotation)
         if judged is not None:
             yield judged
 
-    def _judged(self, line: int, text: str, annotation: Annotation | str) -> JudgedRow | None:
+    def _judged(self, line: int, text: str, before: Before, annotation: Annotation | str) -> JudgedRow | None:
         """Return the judgment that an annotation is, its texts checked; None if the report says why it is none."""
         if isinstance(annotation, str):
             self._refuse(line, BadRow(annotation))
@@ -151,6 +153,7 @@ class Gathered:
             remarks=tuple(replace(one, text=one.text.strip()) for one in annotation.remarks),
             comment=annotation.comment.strip(),
             decision=annotation.decision,
+            before=before,
         )
 
     def _report_unused(self, line: int, unused: str) -> None:

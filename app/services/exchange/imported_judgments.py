@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
 from uuid import UUID, uuid5
@@ -32,10 +32,22 @@ from app.db import (
 from app.services.desk.said import ranked_pairs
 from app.services.desk.storing import arranged
 from app.services.prompts import prompts
-from app.services.prompts.prompts import ImportReport
+from app.services.prompts.prompts import ImportReport, Turns
 from models.formats.annotations import DECISION, NOWHERE, Origin, TextRemark
 
 _NAMESPACE = UUID("4d3f6e0e-5f4b-4c55-9d6f-0d1b6f7f2a61")
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """The messages before a prompt: its turns, and the system message that the answers were given under."""
+
+    turns: Turns = field(default=(), hash=False)
+    system: str = ""
+
+
+NOTHING = Before()
+"""Nothing before a prompt, as in every rewriting project."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +73,12 @@ class JudgedRow:
     remarks: tuple[TextRemark, ...] = ()
     comment: str = ""
     decision: bool = False
+    before: Before = NOTHING
+
+    @property
+    def digest(self) -> str:
+        """The digest that the prompt is found by."""
+        return prompts.digest_of(self.text, self.before.turns)
 
     @property
     def verdict(self) -> Verdict:
@@ -77,10 +95,16 @@ class JudgedRow:
         """The key of the file; else one that equal judgments of one person have and no others, nor any of the desk."""
         if self.origin.key:
             return self.origin.key
-        content: list[object] = [self.text, sorted(self.chosen), sorted(self.rejected)]
+        content: list[object] = [self._asked, sorted(self.chosen), sorted(self.rejected)]
         more = [self.origin.person, self.nth, "" if self.verdict in (Verdict.CHOSEN, Verdict.TIE) else self.verdict]
         more += [DECISION] if self.decision else []
         return _key(content + more if any(more) else content)
+
+    @property
+    def _asked(self) -> object:
+        if self.before == NOTHING:
+            return self.text
+        return [self.before.system, *([turn["role"], turn["content"]] for turn in self.before.turns), self.text]
 
 
 def _key(content: list[object]) -> str:
@@ -106,14 +130,15 @@ class Said:
             chosen = frozenset([judgment.edited_text.strip()])
         if judgment.verdict == Verdict.FINE:
             chosen = frozenset([judgment.generation.prompt.text.strip()])
-        prompt = prompts.digest_of(judgment.generation.prompt.text.strip())
+        asked = judgment.generation.prompt
+        prompt = prompts.digest_of(asked.text.strip(), asked.turns or ())
         return cls(Verdict(judgment.verdict), prompt, chosen, frozenset(cards.values()))
 
     @classmethod
     def by_row(cls, row: JudgedRow) -> Said:
         """Return the content of a judgment that a file has."""
         shown = row.rejected if row.verdict in OFF_THE_CARDS else (*row.chosen, *row.rejected)
-        return cls(row.verdict, prompts.digest_of(row.text), frozenset(row.chosen), frozenset(shown))
+        return cls(row.verdict, row.digest, frozenset(row.chosen), frozenset(shown))
 
     def has(self, row: JudgedRow) -> bool:
         """Tell whether this says what the row says; of the rejected texts the row may lack some."""
@@ -133,7 +158,7 @@ class Said:
         return "Its judgment is here already and says something else: the one that is here stays."
 
     def _is_of(self, row: JudgedRow) -> bool:
-        return self.verdict == row.verdict and self.prompt == prompts.digest_of(row.text)
+        return self.verdict == row.verdict and self.prompt == row.digest
 
 
 def of_project(session: Session, rows: Sequence[JudgedRow]) -> list[JudgedRow]:
@@ -229,7 +254,7 @@ def store(
     known: Mapping[str, Prompt],
     import_id: int | None = None,
 ) -> int:
-    """Add the judgments in the running transaction; returns how many are new. `known` are prompts by their texts.
+    """Add the judgments in the running transaction; returns how many are new. `known` are prompts by their digests.
 
     `import_id` is the import that brings them.
     """
@@ -239,12 +264,13 @@ def store(
         if row.key not in here:
             new.setdefault(row.key, row)
     found = dict(known)
-    found |= prompts.by_text(session, [row.text for row in new.values() if row.text not in found])
+    found |= prompts.by_digest(session, [row.digest for row in new.values() if row.digest not in found])
     made: list[tuple[JudgedRow, Generation, list[Candidate]]] = []
     for row in new.values():
-        prompt = found.get(row.text)
+        prompt = found.get(row.digest)
         if prompt is None:
-            prompt = found[row.text] = prompts.find_or_add(session, row.text, source)
+            prompt = prompts.find_or_add(session, row.text, source, row.before.turns)
+            found[row.digest] = prompt
         made.append((row, *_screen(user_id, prompt, row, source)))
     session.add_all(screen for _, screen, _ in made)
     session.flush()  # all of them at once: their judgments name the ids of candidates
@@ -263,7 +289,7 @@ def _screen(user_id: int, prompt: Prompt, row: JudgedRow, source: str) -> tuple[
     """Return a screen of all candidates, and those of them that are the best."""
     chosen = () if row.verdict in OFF_THE_CARDS else row.chosen
     best, others = ([Candidate(text=text, log_probability=0.0) for text in side] for side in (chosen, row.rejected))
-    sampling = {"imported_from": source}
+    sampling = {"imported_from": source} | ({"system": row.before.system} if row.before.system else {})
     screen = Generation(prompt=prompt, user_id=user_id, sampling=sampling, seed=0, milliseconds=0.0)
     return arranged(screen, [*best, *others]), best
 

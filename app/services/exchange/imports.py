@@ -15,11 +15,12 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from app.db import Prompt, write_transaction
+from app.db import ANSWERING, Prompt, task_of, write_transaction
 from app.domain_errors import Invalid, Malformed
 from app.schemas.kinds import ONE_OF
 from app.services.exchange import imported_judgments
 from app.services.exchange.gathered_judgments import Gathered
+from app.services.exchange.imported_judgments import NOTHING, Before
 from app.services.exchange.incoming import history
 from app.services.exchange.incoming.import_plan import MOST_ROWS, ImportPlan
 from app.services.exchange.incoming.looked_at_judgments import LookedAtJudgments
@@ -54,6 +55,7 @@ class Preview:
 
     `judgments` counts all that people said, `judgments_known` what of it is here already, `people` those who are named.
     `bad` counts the rows that cannot be used and `unused` parts of other rows; `problems` has the first of both.
+    `systems` counts the rows that bring a system message.
     """
 
     mapping: ColumnMapping
@@ -68,6 +70,7 @@ class Preview:
     people: int = 0
     bad: int = 0
     unused: int = 0
+    systems: int = 0
     complete: bool = True
     problems: list[dict[str, Any]] = field(default_factory=list)
     sample: list[dict[str, Any]] = field(default_factory=list)
@@ -79,7 +82,8 @@ class Preview:
     def as_json(self) -> dict[str, Any]:
         """The same as a JSON object."""
         counts = asdict(replace(self, sample=[], problems=[]))
-        del counts["found"]["likely"]
+        for name in ("likely", "answering", "talks"):
+            del counts["found"][name]
         counts["found"] |= {"beside": self.beside(), "what": gettext(self.found.what) if self.found.what else ""}
         return counts | {"mapping": self.mapping.as_json(), "sample": self.sample, "problems": self.problems}
 
@@ -113,7 +117,7 @@ def preview(session: Session, path: Path, wished: Mapping[str, object], longest:
     given = parse_header(wished)
     file = RowFile(path, layout, given)
     layout, header = file.layout, file.header() if given is None else given
-    found = look(list(islice(file.rows(), SAMPLED)))
+    found = look(list(islice(file.rows(), SAMPLED)), answering=task_of(session) == ANSWERING)
     mapping = guess(found, layout, header)
     if any(name in wished for name in ("text", "leave_out", *OPTION_NAMES)):
         mapping = ColumnMapping.parse({**mapping.as_json(), **wished, "layout": layout, "header": header})
@@ -133,7 +137,8 @@ def run(
     file breaks off; the batches before are stored by then, but for judgments whose rows might have gone on: half a
     judgment would keep the whole one from being stored when the import is repeated.
     """
-    found = look(list(islice(RowFile(path, plan.mapping.layout, plan.mapping.header).rows(), SAMPLED)))
+    sampled = list(islice(RowFile(path, plan.mapping.layout, plan.mapping.header).rows(), SAMPLED))
+    found = look(sampled, answering=task_of(session) == ANSWERING)
     part = (yield from _part(path, plan, found, longest)) if plan.rows else None
     file = RowFile(path, plan.mapping.layout, plan.mapping.header)
     import_id = history.begin(session, user_id, plan.file_name, plan.source)
@@ -181,21 +186,22 @@ def _part(path: Path, plan: ImportPlan, found: Found, longest: int) -> Generator
 
 def _count(session: Session, rows: Iterator[FileRow], made: Preview, longest: int) -> None:
     report = ImportReport()
-    gathered = Gathered(made.found.format, longest, report) if made.found.judged else None
+    found = made.found
+    gathered = Gathered(found.format, longest, report, found.answering) if found.judged else None
     judgments = LookedAtJudgments(session, report)
     seen: set[str] = set()
     while batch := list(islice(rows, prompts.BATCH)):
-        waiting: dict[str, str] = {}
+        waiting: set[str] = set()
         for row, checked in _usable(batch, made, longest, report):
-            best = gathered.add(row, checked.text) if gathered else []
+            best = gathered.add(row, checked.text, _before(checked, found)) if gathered else []
             if len(made.sample) < _SHOWN_ROWS:
                 made.sample.append(asdict(checked) | {"chosen": best})
-            digest = prompts.digest_of(checked.text)
+            digest = checked.digest
             made.repeated += digest in seen or digest in waiting
             if digest not in seen:
-                waiting.setdefault(digest, checked.text)
+                waiting.add(digest)
         seen.update(waiting)
-        made.known += len(prompts.unchanged(session, prompts.by_text(session, waiting.values()).values()))
+        made.known += len(prompts.unchanged(session, prompts.by_digest(session, waiting).values()))
         if gathered:
             judgments.add(gathered.take())
     if gathered:
@@ -216,6 +222,7 @@ def _usable(
         if checked is not None:
             made.usable += 1
             made.gold += checked.gold is not None
+            made.systems += bool(_before(checked, made.found).system)
             yield row, checked
 
 
@@ -238,7 +245,8 @@ class _Storing:
 
     def __post_init__(self) -> None:
         wanted = self.plan.judgments and self.found.judged and self.user_id is not None
-        self.gathered = Gathered(self.found.format, self.longest, self.report) if wanted else None
+        found = self.found
+        self.gathered = Gathered(found.format, self.longest, self.report, found.answering) if wanted else None
 
     def store(self, batch: Iterable[FileRow]) -> None:
         """Store some rows, in a transaction; raises Conflict if the import was undone."""
@@ -248,15 +256,17 @@ class _Storing:
             if one is None or (self.part and not self.part.takes()):
                 continue
             checked.append(replace(one, overlap=one.overlap or self.plan.overlap))
+            before = _before(one, self.found)
+            self.report.systems += bool(before.system)
             if self.gathered:
-                self.gathered.add(row, one.text)
+                self.gathered.add(row, one.text, before)
         with write_transaction(self.session):
             known: Mapping[str, Prompt] = {}
-            before = self.report.added
+            added = self.report.added
             if self.plan.queue:
                 known = prompts.store_batch(self.session, checked, self.plan.source, self.report, self.import_id)
             self._take_over(known, [] if self.plan.queue else checked)
-            if self.report.added > before:
+            if self.report.added > added:
                 queue_progress.mark(self.session)
         self.session.expunge_all()
 
@@ -297,6 +307,11 @@ class _Storing:
         history.count(self.session, self.import_id, self.report)
 
 
+def _before(row: CheckedRow, found: Found) -> Before:
+    """Return what comes before the text of a row, which is nothing in a rewriting project."""
+    return Before(row.turns, row.system) if found.answering else NOTHING
+
+
 def _checked(
     row: FileRow, mapping: ColumnMapping, found: Found, longest: int, report: ImportReport, priority: int = 0
 ) -> CheckedRow | None:
@@ -305,7 +320,7 @@ def _checked(
         report.refuse(row.line, row.problem)
         return None
     try:
-        raw = prompt_row(row, mapping, found.format)
+        raw = prompt_row(row, mapping, found.format, answering=found.answering)
         if isinstance(raw.text, str) and any("\udc80" <= character <= "\udcff" for character in raw.text):
             raise Invalid(gettext("The row is not UTF-8 text: save the file as UTF-8."))
         try:

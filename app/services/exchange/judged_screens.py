@@ -14,9 +14,11 @@ from uuid import UUID, uuid4, uuid5
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session, aliased
 
-from app.db import Candidate, Generation, Judgment, Prompt, User, Verdict, mine
+from app.db import ANSWERING, Candidate, Generation, Judgment, Prompt, User, Verdict, mine, task_of
 from app.services.exchange import identity
 from app.services.exchange.judgment_search import JudgmentFilter
+from models.formats import Message
+from models.formats.schemas.conversation import before, said_by_user
 from models.texts.personal_details import masked
 
 _ROWS_AT_ONCE = 500
@@ -47,6 +49,8 @@ _COLUMNS = (
     Prompt.text.label("prompt"),
     Prompt.source,
     Prompt.metadata_.label("metadata"),
+    Prompt.turns,
+    Generation.sampling,
     Candidate.id.label("card_id"),
     Candidate.text.label("card"),
     Candidate.version_number,
@@ -78,7 +82,8 @@ class JudgedScreen:
     `key` is the identity that the judgment has in files, and `metadata` are those of its prompt. Of a tie all tied
     cards are best. `edited` is the text that is better than all cards: the one that was written, or the prompt where
     that is fine as it is; then no card is best. `decision` says that a reviewer decided so, and `decided_by` is the key
-    of the decision that counts instead.
+    of the decision that counts instead. `turns` are the messages before the prompt and `system` the system
+    message before them; without either in a rewriting project, where `turns` are None.
     """
 
     id: int
@@ -100,6 +105,13 @@ class JudgedScreen:
     comment: str | None = None
     decision: bool = False
     decided_by: str | None = None
+    turns: Sequence[Message] | None = None
+    system: str = ""
+
+    @property
+    def conversation(self) -> list[Message] | None:
+        """Return what was asked, with all that came before; None in a rewriting project."""
+        return None if self.turns is None else [*before(self.turns, self.system), *said_by_user(self.prompt)]
 
 
 def read(session: Session, wanted: JudgmentFilter, *conditions: ColumnElement[bool]) -> Iterator[JudgedScreen]:
@@ -174,10 +186,11 @@ def _read(session: Session, wanted: JudgmentFilter, order: Sequence[Any], *condi
         .order_by(*order, Candidate.position),
         execution_options={"yield_per": _ROWS_AT_ONCE},
     )
-    return (_judged(list(rows)) for _, rows in groupby(found, key=_judgment_id))
+    answering = task_of(session) == ANSWERING
+    return (_judged(list(rows), answering) for _, rows in groupby(found, key=_judgment_id))
 
 
-def _judged(rows: Sequence[Any]) -> JudgedScreen:
+def _judged(rows: Sequence[Any], answering: bool) -> JudgedScreen:
     first = rows[0]
     best = _best(first.verdict, first.candidate_id, first.tied, (row.card_id for row in rows))
     return JudgedScreen(
@@ -200,6 +213,8 @@ def _judged(rows: Sequence[Any]) -> JudgedScreen:
         first.comment,
         first.decision,
         first.decided_by,
+        (first.turns or []) if answering else None,
+        (first.sampling.get("system") or "") if answering else "",
     )
 
 

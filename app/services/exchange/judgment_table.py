@@ -38,14 +38,18 @@ COLUMNS = (
     "kind",
     "decided_by",
 )
+OF_ANSWERING = ("turns", "system")
 _ROWS_IN_A_GROUP = 1_000
 _encode = json.JSONEncoder(ensure_ascii=False).encode
 Row = dict[str, Any]
 
 
-def columns(told: bool) -> tuple[str, ...]:
-    """Return the columns; `told` adds one for the metadata of the prompts, which are a JSON text in every form."""
-    return (*COLUMNS, METADATA) if told else COLUMNS
+def columns(told: bool, answering: bool = False) -> tuple[str, ...]:
+    """Return the columns; `told` adds one for the metadata of the prompts, which are a JSON text in every form.
+
+    An `answering` project has two more, for the turns before the prompts and the system messages.
+    """
+    return (*COLUMNS, *(OF_ANSWERING if answering else ()), *((METADATA,) if told else ()))
 
 
 def rows(screens: Iterable[JudgedScreen], people: People, told: bool = False) -> Iterator[Row]:
@@ -80,6 +84,8 @@ def rows(screens: Iterable[JudgedScreen], people: People, told: bool = False) ->
             "kind": DECISION if screen.decision else OPINION,
             "decided_by": people.key(screen.decided_by) if screen.decided_by else None,
         }
+        if screen.turns is not None:
+            row |= {"turns": list(screen.turns), "system": screen.system or None}
         yield row | {METADATA: metadata.as_text(screen.metadata)} if told else row
 
 
@@ -94,14 +100,16 @@ def json_lines(table: Iterator[Row]) -> Iterator[str]:
     return (_encode(_timed(row)) + "\n" for row in table)
 
 
-def csv_lines(table: Iterator[Row], told: bool = False, form: CsvForm = PLAIN) -> Iterator[str]:
+def csv_lines(
+    table: Iterator[Row], told: bool = False, form: CsvForm = PLAIN, *, answering: bool = False
+) -> Iterator[str]:
     """Yield the lines of a CSV: lists are JSON in it, and an empty cell says that there is nothing."""
-    yield form.header(columns(told))
+    yield form.header(columns(told, answering))
     for row in table:
         yield form.line([_cell(value) for value in _timed(row).values()])
 
 
-def parquet(table: Iterator[Row], told: bool = False) -> Iterator[bytes]:
+def parquet(table: Iterator[Row], told: bool = False, *, answering: bool = False) -> Iterator[bytes]:
     """Yield a Parquet file piece by piece, a row group each; memory holds one of them."""
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -120,8 +128,9 @@ def parquet(table: Iterator[Row], told: bool = False) -> Iterator[bytes]:
         "ranking": pa.list_(whole),
         "ratings": pa.list_(whole),
         "tags": pa.list_(pa.list_(text)),
+        "turns": pa.list_(pa.struct([("role", text), ("content", text)])),
     }
-    schema = pa.schema([(name, kinds.get(name, text)) for name in columns(told)])
+    schema = pa.schema([(name, kinds.get(name, text)) for name in columns(told, answering)])
     written = Written()
     with pq.ParquetWriter(pa.PythonFile(cast("IO[bytes]", written), mode="w"), schema) as writer:
         while group := list(islice(table, _ROWS_IN_A_GROUP)):

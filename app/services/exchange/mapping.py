@@ -13,18 +13,32 @@ from app.domain_errors import Malformed
 from app.schemas.kinds import one_of
 from app.schemas.reading import Sent, read
 from app.services.exchange.incoming import beside
+from app.services.exchange.incoming.row_prompts import (
+    INPUT,
+    INSTRUCTION,
+    SYSTEM,
+    TURNS,
+    asked_by_format,
+    asked_under,
+    is_conversation,
+    lowered,
+    opened,
+    read_known,
+    text_by_format,
+    text_of,
+)
 from app.services.exchange.rows import LAYOUTS, FileRow, Layout, Value
 from app.services.prompts.prompts import PromptRow
 from app.words import N_, gettext, number
-from models.formats import FORMATS, Kind, prompt_text
+from models.formats import FORMATS, Kind
 from models.formats.annotations import Annotation, Origin, read_key, read_origin, sided
 from models.formats.catalog import PROMPT
 from models.formats.convert import to_kind
 from models.formats.detect import PAIRS, detect
 from models.formats.files.column_names import OPTION_NAMES, TEXT_NAMES
 from models.formats.files.raw_rows import MOST_COLUMNS
-from models.formats.rows import BadRow, Row, Text, messages
-from models.formats.schemas.conversation import ended_by_user
+from models.formats.rows import BadRow, Row, Text
+from models.formats.schemas.conversation import Asked
 
 FROM_FORMAT = "@prompt"
 """In place of a column: the prompt, wherever the format keeps it."""
@@ -34,12 +48,6 @@ _LABELLED = "kto"
 _TABLE = "judgments"
 _SIDES = {"chosen", "rejected"}
 _LONGEST_NAME = 200
-_NO_TEXTS = (
-    (bool, "true or false"),
-    (int | float, "a number"),
-    (list, "a list"),
-    (dict, "an object"),
-)
 _IDENTIFIER = re.compile(r"(.*[^a-z])?(id|ids|uid|guid|uuid|index|idx|key|hash|url|date|time|timestamp)([^a-z].*)?")
 
 
@@ -119,6 +127,7 @@ class Found:
 
     `format` is a name of models.formats, empty for texts alone; `judged` says that its rows hold choices. `beside` are
     the fields that may be kept as metadata. `likely` is the column that looks most like texts, empty if none does.
+    `answering` is whether the project answers, and `talks` whether some of the rows may be conversations then.
     """
 
     columns: tuple[str, ...]
@@ -127,10 +136,15 @@ class Found:
     judged: bool
     likely: str = ""
     beside: tuple[str, ...] = ()
+    answering: bool = False
+    talks: bool = False
 
 
-def look(rows: Sequence[FileRow]) -> Found:
-    """Return the findings that the rows have in common; raises Malformed if they have too many columns."""
+def look(rows: Sequence[FileRow], *, answering: bool = False) -> Found:
+    """Return the findings that the rows have in common, for a project that is `answering` or rewrites.
+
+    Raises Malformed if they have too many columns.
+    """
     objects = [row.value for row in rows if isinstance(row.value, dict) and not row.problem]
     if len(set().union(*objects)) > MOST_COLUMNS:
         raise Malformed(
@@ -139,7 +153,8 @@ def look(rows: Sequence[FileRow]) -> Found:
                 most=number(MOST_COLUMNS),
             )
         )
-    columns = dict.fromkeys(name for one in objects for name, value in one.items() if _is_cell(value))
+    columns = dict.fromkeys(name for one in objects for name, value in one.items() if _is_cell(value, answering))
+    talks = answering and any(is_conversation(value) for one in objects for value in one.values())
     name = detect([lowered(one) for one in objects])
     if name in ("", PROMPT.name) and any({key.strip().casefold() for key in one} >= _SIDES for one in objects):
         name = "preference"  # its sides hold nothing in most rows, which is said of each
@@ -147,11 +162,12 @@ def look(rows: Sequence[FileRow]) -> Found:
     likely = likely if likely and _likeness(likely, objects) > 0 else ""
     others = tuple(beside.fields_of(objects, name))
     if name == PAIRS:
-        return Found(tuple(columns), PAIRS, N_("pairs of a text and its rewrite"), False, likely, others)
+        return Found(tuple(columns), PAIRS, N_("pairs of a text and its rewrite"), False, likely, others, answering)
     if name not in FORMATS:
-        return Found(tuple(columns), "", "", False, likely, others)
+        return Found(tuple(columns), "", "", False, likely, others, answering)
     judged = FORMATS[name].kind in _JUDGED or (name == _LABELLED and any(map(_has_key, objects)))
-    return Found(tuple(columns), name, FORMATS[name].what, judged, likely, others)
+    talks = talks or (answering and FORMATS[name].record is not None)
+    return Found(tuple(columns), name, FORMATS[name].what, judged, likely, others, answering, talks)
 
 
 def _has_key(fields: Mapping[str, object]) -> bool:
@@ -177,47 +193,35 @@ def guess(found: Found, layout: str, header: bool) -> ColumnMapping:
         options["gold"] = ""  # the table says there whether a screen was an attention check
     text = next((folded[name] for name in _known_names() if name in folded), "")
     readable = found.format in FORMATS and found.format != PROMPT.name
-    if readable and (not text or found.format in ("llamafactory", "alpaca")):
+    if readable and (not text or found.talks or found.format in ("llamafactory", "alpaca")):
         text = FROM_FORMAT
     left_out = beside.bookkeeping(found.beside, found.format)
     return ColumnMapping(layout, header, text or found.likely, leave_out=left_out, **options)
 
 
-def prompt_row(row: FileRow, mapping: ColumnMapping, format_name: str) -> PromptRow:
-    """Return the prompt of a row; raises BadRow if its prompt cannot be found."""
+def prompt_row(row: FileRow, mapping: ColumnMapping, format_name: str, *, answering: bool = False) -> PromptRow:
+    """Return the prompt of a row, of an `answering` project with its turns; raises BadRow if it cannot be found."""
     if isinstance(row.value, str):
         return PromptRow(row.line, row.value)
-    if mapping.text == FROM_FORMAT:
-        text = _prompt(row.value, format_name)
-    elif not mapping.text:
-        raise BadRow("no column is named for the text")
+    if mapping.text not in ("", FROM_FORMAT):
+        text = asked_under(row.value, mapping.text) if answering else text_of(row.value.get(mapping.text), mapping.text)
+    elif mapping.text:
+        text = asked_by_format(row.value, format_name) if answering else text_by_format(row.value, format_name)
     else:
-        text = text_of(row.value.get(mapping.text), mapping.text)
+        raise BadRow("no column is named for the text")
     options = {field: row.value.get(column) for field in OPTION_NAMES if (column := getattr(mapping, field))}
     kept = beside.metadata_of(row.value, mapping.columns.union(mapping.leave_out), format_name)
-    return PromptRow(row.line, text, metadata=kept, **options)
+    if isinstance(text, str):
+        return PromptRow(row.line, text, metadata=kept, **options)
+    taken = (TURNS, INPUT) if mapping.text.casefold() == INSTRUCTION else (TURNS,)
+    told = {name: value for name, value in kept.items() if name.casefold() not in taken}
+    return asked_row(row.line, text, told, options)
 
 
-def _prompt(value: Mapping[str, object], format_name: str) -> str:
-    record = FORMATS[format_name].record if format_name in FORMATS else None
-    if record is not None:
-        return text_of(record(lowered(value)).prompt, "prompt")
-    return prompt_text(_read(value, format_name)[0]["prompt"])
-
-
-def text_of(value: object, name: str) -> str:
-    """Return a value as the text to rewrite: itself, or the user's turn where it is a list of messages.
-
-    Raises BadRow for anything else, which is never turned into a text.
-    """
-    if isinstance(value, str):
-        return value
-    if isinstance(value, list) and value and all(isinstance(one, dict) for one in value):
-        return ended_by_user(messages(value, name))[-1]["content"]
-    if value is None:
-        raise BadRow(f"there is nothing under {name}")
-    what = next((what for kind, what in _NO_TEXTS if isinstance(value, kind)), "something else")
-    raise BadRow(f"{name} is {what}, not a text")
+def asked_row(line: int, asked: Asked, told: Mapping[str, Any], options: Mapping[str, object]) -> PromptRow:
+    """Return the prompt that a row asks; its own system message becomes one of its metadata."""
+    kept = {**told, SYSTEM: asked.system} if asked.system else told
+    return PromptRow(line, asked.text, metadata=kept, turns=asked.turns, **options)
 
 
 class Part(NamedTuple):
@@ -230,13 +234,14 @@ class Part(NamedTuple):
     unused: tuple[str, ...] = ()
 
 
-def read_judgments(value: Value, format_name: str) -> list[Annotation | str] | Part:
+def read_judgments(value: Value, format_name: str, *, answering: bool = False) -> list[Annotation | str] | Part:
     """Return what each person said in a row, a text being why that is unusable; or a part of one judgment.
 
-    Raises BadRow if the row holds no judgment. Conversations cannot be judgments here: the studio shows texts.
+    Raises BadRow if the row holds no judgment. Of a conversation, the last turns are judged.
     """
     if isinstance(value, str):
         raise BadRow("it is a text alone")
+    value = opened(value) if answering else value
     fields = lowered(value)
     known = FORMATS.get(format_name)
     if known is not None and known.record is not None:
@@ -255,7 +260,7 @@ _Compared = tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]
 
 
 def _labelled(value: Mapping[str, object]) -> _Compared:
-    (row,) = _read(value, _LABELLED)
+    (row,) = read_known(value, _LABELLED)
     text = _text_of(row["completion"])
     return ((text,), (), ()) if row["label"] else ((), (text,), ())
 
@@ -263,7 +268,7 @@ def _labelled(value: Mapping[str, object]) -> _Compared:
 def _compared(value: Mapping[str, object], format_name: str) -> _Compared:
     pairs: list[Row] = []
     reasons: list[str] = []
-    for row in _read(value, format_name):
+    for row in read_known(value, format_name):
         try:
             pairs += to_kind(row, Kind.PREFERENCE, "best-vs-rest")[0]
         except BadRow as reason:
@@ -281,21 +286,6 @@ def _text_of(answer: Text) -> str:
     return (answer if isinstance(answer, str) else answer[0]["content"]).strip()
 
 
-def lowered(fields: Mapping[str, object]) -> dict[str, object]:
-    """The fields under the names that models.formats knows: in lower case, those without a value left out."""
-    return {name.strip().casefold(): value for name, value in fields.items() if value is not None}
-
-
-def _read(value: Mapping[str, object], format_name: str) -> list[Row]:
-    read = FORMATS[format_name].read if format_name in FORMATS else None
-    if read is None:
-        raise BadRow("its format is not known")
-    rows = read(lowered(value))
-    if not rows:
-        raise BadRow("it holds no prompt")
-    return rows
-
-
 def _likeness(column: str, objects: Sequence[Mapping[str, object]]) -> float:
     """Return the mean length of a column's values, by which texts are told; 0 if they are ids or numbers."""
     values = [value for one in objects if (value := one.get(column)) is not None]
@@ -306,7 +296,9 @@ def _likeness(column: str, objects: Sequence[Mapping[str, object]]) -> float:
     return sum(map(len, texts)) / len(texts)
 
 
-def _is_cell(value: object) -> bool:
-    return isinstance(value, str | int | float) or (
-        isinstance(value, list) and all(isinstance(one, str) for one in value)
+def _is_cell(value: object, answering: bool) -> bool:
+    return (
+        isinstance(value, str | int | float)
+        or (isinstance(value, list) and all(isinstance(one, str) for one in value))
+        or (answering and is_conversation(value))
     )

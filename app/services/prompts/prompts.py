@@ -46,7 +46,8 @@ class ImportReport:
     `judged` already, here or in the file. `duplicates` counts the rows that were there already, `judgments` those that
     were imported and `judgments_known` those that were here already. `rejected_count` counts the rows that cannot be
     used and `unused_count` the parts of other rows that cannot, such as their judgment; `rejected` has the first
-    `KEPT_REFUSALS` of both, each with its line.
+    `KEPT_REFUSALS` of both, each with its line. `systems` counts the rows of an answering project that bring a system
+    message: it is kept as metadata, and the desk uses the project's.
     """
 
     added: int = 0
@@ -58,6 +59,7 @@ class ImportReport:
     unused_count: int = 0
     judgments: int = 0
     judgments_known: int = 0
+    systems: int = 0
 
     @property
     def waiting(self) -> int:
@@ -90,6 +92,7 @@ class PromptRow:
     gold_wrong: object = None
     overlap: object = None
     metadata: object = None
+    turns: Turns = ()
     problem: object = None
     """A sentence that says why the row could not be read, or None."""
 
@@ -105,6 +108,18 @@ class CheckedRow:
     gold_wrong: tuple[str, ...] = ()
     overlap: int | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    turns: Turns = ()
+
+    @property
+    def digest(self) -> str:
+        """The digest that its prompt is found by within a project."""
+        return digest_of(self.text, self.turns)
+
+    @property
+    def system(self) -> str:
+        """The system message that the row brings; empty if there is none."""
+        told = self.metadata.get("system")
+        return told if isinstance(told, str) else ""
 
 
 def check_text(text: object, longest: int) -> str:
@@ -133,7 +148,9 @@ def check_row(row: PromptRow, longest: int) -> CheckedRow:
     priority = check_priority(row.priority)
     gold = None if row.gold in (None, "") else check_text(row.gold, longest)
     wrong = _wrong(row.gold_wrong, gold, longest)
-    return CheckedRow(row.line, text, priority, gold, wrong, check_overlap(row.overlap), metadata.check(row.metadata))
+    turns = tuple({"role": turn["role"], "content": check_text(turn["content"], longest)} for turn in row.turns)
+    told = metadata.check(row.metadata)
+    return CheckedRow(row.line, text, priority, gold, wrong, check_overlap(row.overlap), told, turns)
 
 
 def check_priority(value: object) -> int:
@@ -178,10 +195,11 @@ def key_of(session: Session, text: str, turns: Turns = ()) -> str:
 
     In the first project, and without turns, it is that of the text alone.
     """
-    digest, project = digest_of(text), project_of(session)
-    if turns:
-        said = json.dumps([[turn["role"], turn["content"]] for turn in turns])
-        digest = hashlib.sha256(f"{said} {digest}".encode()).hexdigest()
+    return _in_project(session, digest_of(text, turns))
+
+
+def _in_project(session: Session, digest: str) -> str:
+    project = project_of(session)
     return digest if project == FIRST else hashlib.sha256(f"{project} {digest}".encode()).hexdigest()
 
 
@@ -199,19 +217,20 @@ def check_all(rows: Iterable[PromptRow], longest: int, report: ImportReport) -> 
 def store_batch(
     session: Session, rows: Sequence[CheckedRow], source: str, report: ImportReport, import_id: int | None = None
 ) -> dict[str, Prompt]:
-    """Queue the rows, at most `BATCH`, in the running transaction; return the prompts by their texts.
+    """Queue the rows, at most `BATCH`, in the running transaction; return the prompts by their digests.
 
     A prompt that stays as it is, see `unchanged`, is a duplicate; only the metadata that it does not have yet is added
     to it. `import_id` is the import that queues them, if they come from a file.
     """
-    known = by_text(session, [row.text for row in rows])
-    unknown = {key_of(session, row.text): row.text for row in reversed(rows) if row.text not in known}
-    insert_new(session, Prompt, [_new(session, text, source) for text in reversed(unknown.values())], Prompt.sha256)
+    asked = {row.digest: row for row in reversed(rows)}
+    known = by_digest(session, asked)
+    unknown = [row for digest, row in reversed(asked.items()) if digest not in known]
+    insert_new(session, Prompt, [_new(session, row.text, source, row.turns) for row in unknown], Prompt.sha256)
     if unknown:
-        known |= by_text(session, [row.text for row in rows])
+        known |= by_digest(session, asked)
     unchanged_ids = unchanged(session, known.values())
     for row in rows:
-        prompt = known[row.text]
+        prompt = known[row.digest]
         keep_metadata(prompt, row, report)
         if prompt.queued or prompt.id in unchanged_ids:
             report.duplicates += 1
@@ -251,26 +270,31 @@ def keep_metadata(prompt: Prompt, row: CheckedRow, report: ImportReport) -> None
 def keep_metadata_of(session: Session, rows: Sequence[CheckedRow], report: ImportReport) -> list[CheckedRow]:
     """Add the metadata of rows that were not queued to their prompts; returns the rows with some but no prompt."""
     told = [row for row in rows if row.metadata]
-    found = by_text(session, [row.text for row in told])
+    found = by_digest(session, [row.digest for row in told])
     left = []
     for row in told:
-        if row.text in found:
-            keep_metadata(found[row.text], row, report)
+        if row.digest in found:
+            keep_metadata(found[row.digest], row, report)
         else:
             left.append(row)
     return left
 
 
 def by_text(session: Session, texts: Iterable[str]) -> dict[str, Prompt]:
-    """Return those prompts that exist already, by the texts that were asked for."""
-    digests = {text: key_of(session, text) for text in texts}
-    stored = session.scalars(select(Prompt).where(Prompt.sha256.in_(set(digests.values()))))
-    found = {prompt.sha256: prompt for prompt in stored}
+    """Return those prompts without turns that exist already, by the texts that were asked for."""
+    digests = {text: digest_of(text) for text in texts}
+    found = by_digest(session, digests.values())
     return {text: found[digest] for text, digest in digests.items() if digest in found}
 
 
-def digest_of(text: str) -> str:
-    """Return the SHA-256 that a prompt's text is found by, the same for texts that read the same.
+def by_digest(session: Session, digests: Iterable[str]) -> dict[str, Prompt]:
+    """Return those prompts that exist already, by the digests of their texts and turns."""
+    keys = {_in_project(session, digest): digest for digest in digests}
+    return {keys[one.sha256]: one for one in session.scalars(select(Prompt).where(Prompt.sha256.in_(keys)))}
+
+
+def digest_of(text: str, turns: Turns = ()) -> str:
+    """Return the SHA-256 that a prompt's text after those turns is found by, the same for texts that read the same.
 
     These may differ in their line ends, in how accents are composed, and in marks that take no place: zero-width
     spaces, word joiners and byte order marks. The migration of 29 November 2026 has the same rule.
@@ -278,7 +302,11 @@ def digest_of(text: str) -> str:
     if not text.isascii() or "\r" in text:
         plain = normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n").translate(_UNSEEN)).strip()
         text = plain or text
-    return hashlib.sha256(text.encode()).hexdigest()
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    if not turns:
+        return digest
+    said = json.dumps([[turn["role"], turn["content"]] for turn in turns])
+    return hashlib.sha256(f"{said} {digest}".encode()).hexdigest()
 
 
 def done(session: Session, prompts: Sequence[Prompt]) -> set[int]:

@@ -271,6 +271,7 @@ def as_json(row: Row) -> dict[str, Any]:
     return {
         "id": prompt.id,
         "text": prompt.text,
+        "turns": prompt.turns,
         "source": prompt.source,
         "queued": prompt.queued,
         "priority": prompt.priority,

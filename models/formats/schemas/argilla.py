@@ -18,6 +18,7 @@ from models.formats.annotations import (
     EDITED,
     FINE,
     NONE,
+    PROMPT_MESSAGES,
     SKIPPED,
     Annotation,
     Origin,
@@ -85,8 +86,10 @@ def read_argilla(fields: Fields) -> Record:
     else:
         found = _of_server(fields.get("responses"))
     shown = _shown(texts, found)
-    said = _identified(found, fields.get("metadata"))
-    return Record(prompt_of(texts, TEXT_NAMES), [_read(texts, shown, one) for one in said])
+    metadata = fields.get("metadata")
+    said = _identified(found, metadata)
+    told = metadata.get(PROMPT_MESSAGES) if isinstance(metadata, Mapping) else None
+    return Record(prompt_of({**texts, PROMPT_MESSAGES: told}, TEXT_NAMES), [_read(texts, shown, one) for one in said])
 
 
 def _column_of_hub(fields: Fields) -> str:

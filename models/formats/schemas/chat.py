@@ -26,7 +26,7 @@ def read_chat(fields: Fields) -> list[Row]:
 
 def read_sharegpt(fields: Fields) -> list[Row]:
     """`{"conversations": [{"from", "value"}, …]}`, with `chosen` and `rejected` turns where it holds preferences."""
-    turns = _turns(required(fields, "conversations"), "conversations")
+    turns = turns_of(required(fields, "conversations"), "conversations")
     system = fields.get("system")
     if isinstance(system, str) and system.strip():
         turns.insert(0, {"role": "system", "content": system})
@@ -36,10 +36,10 @@ def read_sharegpt(fields: Fields) -> list[Row]:
 
 
 def _answer(value: object, name: str) -> object:
-    return value if isinstance(value, str) else _turns(value if isinstance(value, list) else [value], name)
+    return value if isinstance(value, str) else turns_of(value if isinstance(value, list) else [value], name)
 
 
-def _turns(value: object, name: str) -> list[dict[str, object]]:
+def turns_of(value: object, name: str) -> list[dict[str, object]]:
     """The turns under the names that messages have; a speaker that is not known keeps its name, to be refused by it."""
     if not isinstance(value, list):
         raise BadRow(f"{name} is not a list of turns")

@@ -2,9 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from models.formats.rows import BadRow, Message, Row, Text, messages, text_or_messages
+
+
+class Asked(NamedTuple):
+    """A question to an assistant: the user's last message, the turns before it, and a system message, if any."""
+
+    text: str
+    turns: tuple[Message, ...] = ()
+    system: str = ""
+
+
+def asked(prompt: Text) -> Asked:
+    """Return what a prompt asks; raises BadRow unless user and assistant take turns in it, the user first and last.
+
+    A system message may come before them.
+    """
+    if isinstance(prompt, str):
+        return Asked(prompt)
+    if not prompt:
+        raise BadRow("the conversation is empty")
+    system, turns = ("", prompt) if prompt[0]["role"] != "system" else (prompt[0]["content"], prompt[1:])
+    if not turns:
+        raise BadRow("the conversation holds no turn of the user")
+    for place, message in enumerate(turns):
+        expected = ("user", "assistant")[place % 2]
+        if message["role"] != expected:
+            raise BadRow(f"a message of the {message['role']} stands where one of the {expected} is expected")
+    ended_by_user(turns)
+    return Asked(turns[-1]["content"], tuple(turns[:-1]), system)
+
+
+def before(turns: Iterable[Message], system: str) -> list[Message]:
+    """Return the messages that come before the last one of the user: the system's, if any, and the turns."""
+    return [*([{"role": "system", "content": system}] if system else []), *turns]
 
 
 def said_by_user(content: str) -> list[Message]:

@@ -27,13 +27,16 @@ from models.formats.annotations import (
     read_time,
     sided,
 )
-from models.formats.rows import BadRow, Fields, Row, required, text
-from models.formats.schemas.conversation import preference
+from models.formats.rows import BadRow, Fields, Row, messages, required, text, text_or_messages
+from models.formats.schemas.conversation import before, preference, said_by_user
 from models.formats.schemas.trl import number
 
 
 def read_seed(fields: Fields) -> list[Row]:
-    """`{"toxic" or "prompt", "chosen", "rejected": [text, …]}`: a pair for each rejected text."""
+    """`{"toxic" or "prompt", "chosen", "rejected": [text, …]}`: a pair for each rejected text.
+
+    The prompt may be a conversation.
+    """
     prompt = required(fields, "toxic" if "toxic" in fields else "prompt")
     rejected = required(fields, "rejected")
     if not isinstance(rejected, list):
@@ -41,12 +44,22 @@ def read_seed(fields: Fields) -> list[Row]:
     if not rejected:
         raise BadRow("rejected is empty")
     chosen = text(required(fields, "chosen"), "chosen")
-    return [preference(text(prompt, "toxic"), chosen, text(one, "rejected")) for one in rejected]
+    return [preference(text_or_messages(prompt, "toxic"), chosen, text(one, "rejected")) for one in rejected]
 
 
 def read_table(fields: Fields) -> Record:
     """Read a row of the table of judgments: its candidates in the order shown, and what was said of them."""
-    return Record(fields.get("prompt"), [_read(fields)])
+    return Record(_prompt(fields), [_read(fields)])
+
+
+def _prompt(fields: Fields) -> object:
+    """Return the prompt: a conversation where the table tells the turns before it and the system message."""
+    asked = fields.get("prompt")
+    if "turns" not in fields or not isinstance(asked, str):
+        return asked
+    system = fields.get("system")
+    turns = messages(_listed(fields, "turns"), "turns") if _listed(fields, "turns") else []
+    return [*before(turns, system if isinstance(system, str) else ""), *said_by_user(asked)]
 
 
 def _read(fields: Fields) -> Annotation | str:

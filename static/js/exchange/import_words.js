@@ -14,6 +14,7 @@ const FROM_FORMAT = "@prompt";
  */
 export function details(one) {
   const parts = [];
+  if (one.turns.length) parts.push(ngettext("%(num)s turn before", "%(num)s turns before", one.turns.length));
   if (one.priority) parts.push(gettext("Priority %(number)s", { number: one.priority }));
   if (one.overlap) parts.push(gettext("Overlap %(number)s", { number: one.overlap }));
   if (one.gold) parts.push(gettext("Right: %(text)s", { text: shortened(one.gold) }));
@@ -49,9 +50,17 @@ export function describe(found) {
   if (found.unused) {
     parts.push(ngettext("%(num)s part of a row cannot be used.", "%(num)s parts of rows cannot be used.", found.unused));
   }
+  if (found.systems) parts.push(`${systemsKept(found.systems)}.`);
   if (found.gold) parts.push(ngettext("%(num)s row is an attention check.", "%(num)s rows are attention checks.", found.gold));
   return parts.join(" ");
 }
+
+/** @param {number} systems */
+const systemsKept = (systems) => ngettext(
+  "%(num)s system message of a row kept as metadata, while the desk uses the project's",
+  "%(num)s system messages of rows kept as metadata, while the desk uses the project's",
+  systems,
+);
 
 /** @param {ImportPreview} found */
 const knownRows = ({ rows, found: { what } }) => ngettext(
@@ -79,8 +88,9 @@ export function stored(progress) {
     gettext("%(number)s there already", { number: count(progress.duplicates) }),
     gettext("%(number)s not usable", { number: count(progress.rejected_count) }),
   ];
-  const { unused_count: unused, judgments, judgments_known: known } = progress;
+  const { unused_count: unused, judgments, judgments_known: known, systems } = progress;
   if (unused) parts.push(ngettext("%(num)s part of a row not used", "%(num)s parts of rows not used", unused));
+  if (systems) parts.push(systemsKept(systems));
   if (judgments) parts.push(ngettext("%(num)s judgment taken over", "%(num)s judgments taken over", judgments));
   if (known) parts.push(ngettext("%(num)s judgment is here already", "%(num)s judgments are here already", known));
   return `${parts.join(" · ")}.`;

@@ -10,6 +10,8 @@ MOMENT = "timestamp[us, tz=UTC]"
 _SIZES = ((10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"), (10**6, "100K<n<1M"), (10**7, "1M<n<10M"))
 _LARGEST = "10M<n<100M"
 _LIST = "list<"
+MESSAGES = "messages"
+"""The type of a column of messages, each with role and content."""
 
 _CARD = """\
 ---
@@ -100,5 +102,8 @@ def size_category(count: int) -> str:
 
 
 def _feature(name: str, column: Column) -> str:
+    if column.kind == MESSAGES:
+        fields = "".join(f"\n    - name: {field}\n      dtype: string" for field in ("role", "content"))
+        return f"  - name: {name}\n    list:{fields}"
     kind = f"list: {column.element}" if column.element else f"dtype: {column.kind}"
     return f"  - name: {name}\n    {kind}"

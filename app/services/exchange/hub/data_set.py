@@ -15,10 +15,11 @@ from typing import IO, TYPE_CHECKING, Any, Literal, cast
 
 from sqlalchemy.orm import Session
 
+from app.db import ANSWERING, task_of
 from app.domain_errors import Conflict
 from app.services.exchange import exports, identity
 from app.services.exchange.hub import judgment_rows
-from app.services.exchange.hub.card import MOMENT, SPLIT, Column, Figures, card
+from app.services.exchange.hub.card import MESSAGES, MOMENT, SPLIT, Column, Figures, card
 from app.services.exchange.incoming.beside import METADATA
 from app.services.exchange.judgment_search import JudgmentFilter
 from app.services.exchange.judgment_table import Row
@@ -41,11 +42,15 @@ Contents = Literal["pairs", "judgments"]
 
 @dataclass(frozen=True)
 class _DataSet:
-    """The content of a data set: `rows` yields them, with the metadata of their prompts if these are wanted."""
+    """The content of a data set: `rows` yields them, with the metadata of their prompts if these are wanted.
+
+    `of_answering` are the columns that are other ones in an answering project.
+    """
 
     title: str
     about: str
-    columns: Mapping[str, Column]
+    columns: dict[str, Column]
+    of_answering: dict[str, Column]
     rows: Callable[[Session, JudgmentFilter, bool, Redactor], Iterator[Row]]
 
 
@@ -61,7 +66,8 @@ def archive(
     kept = _DATA_SETS[contents]
     standing = replace(wanted or JudgmentFilter(), undone=False)
     told = exports.has_metadata(session, standing)
-    columns = {**kept.columns, METADATA: _TOLD} if told else kept.columns
+    columns = kept.columns | (kept.of_answering if task_of(session) == ANSWERING else {})
+    columns |= {METADATA: _TOLD} if told else {}
     redactor = Redactor(session, choices or Choices())
     with tempfile.TemporaryFile() as table:
         count, num_bytes = _write(table, columns, redactor.counted(kept.rows(session, standing, told, redactor)))
@@ -96,6 +102,8 @@ def _arrow(column: Column) -> pa.DataType:
 
     if column.kind == MOMENT:
         return pa.timestamp("us", tz="UTC")
+    if column.kind == MESSAGES:
+        return pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
     if column.element:
         return pa.list_(pa.type_for_alias(column.element))
     return pa.type_for_alias(column.kind)
@@ -115,7 +123,7 @@ def _zipped(texts: Mapping[str, str], table: IO[bytes]) -> IO[bytes]:
 def _pairs(session: Session, wanted: JudgmentFilter, told: bool, redactor: Redactor) -> Iterator[Row]:
     secret = secrets.token_bytes(32)
     for pair in redactor.pairs(exports.pairs(session, wanted, told=told)):
-        texts = {"prompt": pair.prompt, "chosen": pair.chosen, "rejected": pair.rejected}
+        texts = {"prompt": pair.asked, "chosen": pair.said(pair.chosen), "rejected": pair.said(pair.rejected)}
         row = identity.identified(texts, identity.blinded(pair.key, secret), pair.verdict)
         yield row | {METADATA: metadata.as_text(pair.metadata)} if told else row
 
@@ -134,6 +142,11 @@ _DATA_SETS: Mapping[Contents, _DataSet] = {
                 "string", "what was said: `chosen`, `edited`, `fine` (the prompt needs no rewrite) or `tie`"
             ),
         },
+        {
+            "prompt": Column(MESSAGES, "the conversation to answer"),
+            "chosen": Column(MESSAGES, "the answer that was preferred"),
+            "rejected": Column(MESSAGES, "an answer that was shown beside it"),
+        },
         _pairs,
     ),
     "judgments": _DataSet(
@@ -141,6 +154,7 @@ _DATA_SETS: Mapping[Contents, _DataSet] = {
         "Each row is one judgment: what was shown to a person, in that order, and what they said of it. It was made in "
         "Mellow, where people compare the rewrites of a model. People have numbers, drawn for this data set alone.",
         judgment_rows.COLUMNS,
+        judgment_rows.OF_ANSWERING,
         judgment_rows.rows,
     ),
 }

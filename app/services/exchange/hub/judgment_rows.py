@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from sqlalchemy.orm import Session
 
 from app.services.exchange import judged_screens, judgment_table
-from app.services.exchange.hub.card import MOMENT, Column
+from app.services.exchange.hub.card import MESSAGES, MOMENT, Column
 from app.services.exchange.judgment_search import JudgmentFilter
 from app.services.exchange.judgment_table import Row
 from app.services.exchange.outgoing.redaction import Redactor
 
-COLUMNS: Mapping[str, Column] = {
+COLUMNS = {
     "judgment": Column("string", "the identity of the judgment"),
     "prompt": Column("string", "the text to rewrite"),
     "candidates": Column("list<string>", "the rewrites that were shown, in that order"),
@@ -38,6 +38,14 @@ COLUMNS: Mapping[str, Column] = {
 
 These are for colleagues, not for everybody who reads a published data set.
 """
+
+OF_ANSWERING = {
+    "prompt": Column("string", "what is asked"),
+    "candidates": Column("list<string>", "the answers that were shown, in that order"),
+    "turns": Column(MESSAGES, "what was said before"),
+    "system": Column("string", "the system message that the answers were given under"),
+}
+"""The columns that are other ones in an answering project."""
 
 
 def rows(session: Session, wanted: JudgmentFilter, told: bool, redactor: Redactor) -> Iterator[Row]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from app.services.exchange import identity
 from models.formats import FORMATS
-from models.formats.annotations import ORIGIN_NAMES
+from models.formats.annotations import ORIGIN_NAMES, PROMPT_MESSAGES
 from models.formats.catalog import PROMPT
 from models.formats.detect import PAIRS
 from models.formats.files.column_names import is_known
@@ -28,7 +28,7 @@ _TOOLS = {
 _READ = frozenset(
     (
         *("annotations", "predictions", "suggestions", "candidates", "fields", "system", "options", "accept", "answer"),
-        *(*identity.COLUMNS, "person", "judgment_id", MORE),
+        *(*identity.COLUMNS, "person", "judgment_id", MORE, PROMPT_MESSAGES),
     )
 )
 """Fields that formats hold, beside those that are known as columns; the last ones are what exports say of judgments."""

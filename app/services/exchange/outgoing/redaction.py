@@ -21,6 +21,7 @@ from app.services.exchange import identity
 from app.services.exchange.export_formats import Pair
 from app.services.exchange.judged_screens import JudgedScreen
 from app.services.exchange.outgoing.evaluation_texts import evaluation_texts
+from models.formats import Message
 from models.texts.personal_details import Kinds, masked, masked_value
 
 Personal = Literal["keep", "mask", "leave-out"]
@@ -87,6 +88,10 @@ class Reading:
                 kinds += found
         return cls(made, told, kinds)
 
+    def masked_turns(self, turns: Iterable[Message]) -> list[Message]:
+        """Return messages with their masked contents."""
+        return [{"role": turn["role"], "content": self.texts[turn["content"]]} for turn in turns]
+
     def alike(self, one: str, other: str) -> bool:
         """Return whether two texts read alike only once they are masked."""
         return one != other and self.texts[one] == self.texts[other]
@@ -105,7 +110,8 @@ class Redactor:
         """Yield the pairs that stay; those of a judgment come one after the other."""
         for judgment_id, group in groupby(found, key=_judgment_id):
             rows = list(group)
-            reading = Reading.of((text for row in rows for text in row[1:4]), rows[0].metadata)
+            texts = (text for row in rows for text in (*row[1:4], *(one["content"] for one in row.before or ())))
+            reading = Reading.of(texts, rows[0].metadata)
             alike = any(reading.alike(row.chosen, row.rejected) for row in rows)
             if self._stays(judgment_id, rows[0].prompt, reading, alike):
                 yield from (self._masked_pair(row, reading) for row in rows) if self._masks(reading) else rows
@@ -162,7 +168,12 @@ class Redactor:
     def _masked_pair(self, row: Pair, reading: Reading) -> Pair:
         prompt, chosen, rejected = (reading.texts[text] for text in row[1:4])
         return row._replace(
-            prompt=prompt, chosen=chosen, rejected=rejected, key=self._key(row.key), metadata=reading.metadata
+            prompt=prompt,
+            chosen=chosen,
+            rejected=rejected,
+            key=self._key(row.key),
+            metadata=reading.metadata,
+            before=None if row.before is None else reading.masked_turns(row.before),
         )
 
     def _masked_screen(self, screen: JudgedScreen, reading: Reading, whole: bool) -> JudgedScreen:
@@ -179,6 +190,8 @@ class Redactor:
             comment=None if screen.comment is None else texts[screen.comment],
             edited=None if screen.edited is None else texts[screen.edited],
             metadata=reading.metadata,
+            turns=None if screen.turns is None else reading.masked_turns(screen.turns),
+            system=texts[screen.system],
         )
         if not whole:
             return made
@@ -191,4 +204,5 @@ def read(screen: JudgedScreen, *, whole: bool) -> Reading:
     """Look at the texts of a judgment; `whole` means its reason and its source, too."""
     beside: Sequence[str | None] = (screen.source, screen.reason) if whole else ()
     cards = [text for card in screen.cards for text in (card.text, *card.tags)]
-    return Reading.of((screen.prompt, *cards, screen.edited, screen.comment, *beside), screen.metadata)
+    said = [screen.system, *(turn["content"] for turn in screen.turns or ())]
+    return Reading.of((screen.prompt, *said, *cards, screen.edited, screen.comment, *beside), screen.metadata)

@@ -10,8 +10,10 @@ from typing import Any
 from app.db import Verdict
 from app.services.exchange.incoming.beside import METADATA
 from app.services.exchange.judged_screens import Card, JudgedScreen, People, Person
+from models.formats.annotations import PROMPT_MESSAGES
 from models.formats.files.column_names import TEXT_NAMES
 from models.formats.schemas.argilla import MORE
+from models.formats.schemas.conversation import said_by_user
 
 EDITED = "edited"
 """The name of a text that was written by hand, among those of the cards."""
@@ -19,7 +21,7 @@ Record = dict[str, Any]
 Screens = Sequence[JudgedScreen]
 """Judgments of several people of the same texts, one of each person; the cards may have stood in another order."""
 _READ_AS_TEXTS = frozenset({*TEXT_NAMES, "candidates"})
-_OF_RESPONSES = frozenset({"judgment", "verdict", "person", MORE})
+_OF_RESPONSES = frozenset({"judgment", "verdict", "person", MORE, PROMPT_MESSAGES})
 
 
 def labelstudio(screens: Screens, people: People) -> Record:
@@ -35,7 +37,7 @@ def labelstudio(screens: Screens, people: People) -> Record:
     beside = {name: value for name, value in told.items() if name not in apart}
     return {
         "id": first.screen_id,
-        "data": {**beside, "prompt": first.prompt, "candidates": candidates},
+        "data": {**beside, "prompt": _shown(first), "candidates": candidates, **_conversation(first)},
         **({"meta": apart} if apart else {}),
         "annotations": [_annotation(first, screen, people) for screen in screens],
     }
@@ -52,16 +54,30 @@ def argilla(screens: Screens, people: People) -> Record:
     more = [_more(first, screen) for screen in screens]
     return {
         "id": str(first.screen_id),
-        "fields": {"prompt": first.prompt, **dict(_named_texts(first, "response-"))},
+        "fields": {"prompt": _shown(first), **dict(_named_texts(first, "response-"))},
         METADATA: {
             **{f"prompt.{name}" if name in _OF_RESPONSES else name: value for name, value in told.items()},
             "judgment": [people.key(screen.key) for screen in screens],
             "verdict": [screen.verdict for screen in screens],
             "person": [people[screen.who].name for screen in screens],
             **({MORE: more} if any(more) else {}),
+            **{name: json.dumps(said, ensure_ascii=False) for name, said in _conversation(first).items()},
         },
         "responses": {"ranking": [_response(first, screen, people[screen.who]) for screen in screens]},
     }
+
+
+def _shown(screen: JudgedScreen) -> str:
+    """Return the prompt as people read it: the text, after who said what before."""
+    if not screen.turns:
+        return screen.prompt
+    said = [f"{turn['role'].title()}: {turn['content']}" for turn in [*screen.turns, *said_by_user(screen.prompt)]]
+    return "\n\n".join(said)
+
+
+def _conversation(screen: JudgedScreen) -> Record:
+    """Return the field with the conversation that is asked; none in a rewriting project."""
+    return {} if screen.conversation is None else {PROMPT_MESSAGES: screen.conversation}
 
 
 def _annotation(first: JudgedScreen, screen: JudgedScreen, people: People) -> Record:

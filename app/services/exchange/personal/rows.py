@@ -82,7 +82,7 @@ def judgments(session: Session, meant: ColumnElement[bool]) -> Iterator[Row]:
 def _judgment(one: Judgment) -> Row:
     return {
         **_columns_of(one, leave_out=("edited_features",)),
-        "prompt": one.generation.prompt.text,
+        **_asked(one.generation.prompt),
         "candidates": _candidates(one.generation),
         "attention_check": one.generation.gold,
         "pairs": [
@@ -106,8 +106,13 @@ def _screens(session: Session, user_id: int) -> Iterator[Row]:
             # Whether it is an attention check and which version wrote what stand with the judgment, once there is one.
             row = _columns_of(one, leave_out=("gold", "sampling", "comparison_id"))
             cards = [{name: value for name, value in card.items() if name != "version"} for card in _candidates(one)]
-            yield row | {"prompt": one.prompt.text, "candidates": cards}
+            yield row | _asked(one.prompt) | {"candidates": cards}
         session.expunge_all()
+
+
+def _asked(prompt: Prompt) -> Row:
+    """Return what a prompt asks: its text, and in a chat what was said before."""
+    return {"prompt": prompt.text, **({"turns": prompt.turns} if prompt.turns else {})}
 
 
 def _candidates(screen: Generation) -> list[Row]:

@@ -112,3 +112,15 @@ def test_annotators_may_not(annotator: Person, session: Session) -> None:
     assert annotator.browser().get(f"/admin/data/prompts/{prompt.id}/delete").status_code == 403
     assert annotator.call("DELETE", f"/prompts/{prompt.id}?confirm={prompt.id}").status_code == 403
     assert len(rows(session, Prompt)) == 1
+
+
+def test_the_tables_tell_what_was_said_before_a_prompt(admin: Person, session: Session) -> None:
+    turns = [{"role": "user", "content": "I am Ada."}, {"role": "assistant", "content": "Hello!"}]
+    prompt = factories.prompt(session, "Who am I?", turns=turns, queued=True)
+    factories.judgment(session, factories.generation(session, admin.id, prompt=prompt))
+    browser = admin.browser()
+    for path in ("/admin/data/queue?state=all", "/admin/data/judgments"):
+        page = browser.get(path).text
+        assert all(said in page for said in ("2 turns before", "I am Ada.", "Hello!"))
+    assert "I am Ada." in browser.get(f"/admin/data/prompts/{prompt.id}/delete").text
+    assert admin.call("GET", "/prompts?state=all").json["prompts"][0]["turns"] == turns

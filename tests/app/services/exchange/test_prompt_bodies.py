@@ -213,7 +213,7 @@ def test_a_body_of_too_many_rows_is_refused_and_nothing_is_kept(
     monkeypatch.setattr(prompt_bodies, "MOST_ROWS", 3)
     assert import_(session, '["a", "b", "c"]', JSON).added == 3
     taken: list[object] = []
-    monkeypatch.setattr(prompt_bodies, "_prompt_row", lambda row, line, table: taken.append(row))
+    monkeypatch.setattr(prompt_bodies, "_prompt_row", lambda row, line, **_: taken.append(row))
     with pytest.raises(TooLarge, match=r"^The body has more than 3 rows: send it as a file, to /imports\.$"):
         import_(session, json.dumps(["d"] * 1000), JSON)
     assert len(taken) == 4, "the rest of the body is not looked at"

@@ -40,6 +40,15 @@ def test_whether_a_screen_is_an_attention_check_is_told_once_it_is_judged(sessio
     assert ["gold" in row for row in rows["screens"]] == [False]
 
 
+def test_what_was_said_before_a_prompt_is_exported_with_it(session: Session) -> None:
+    person = factories.user(session).id
+    turns = [{"role": "user", "content": "I am Ada."}, {"role": "assistant", "content": "Hello!"}]
+    prompt = factories.prompt(session, "Who am I?", turns=turns, source="typed")
+    factories.judgment(session, factories.generation(session, person, prompt=prompt))
+    kinds = {kind.name: list(kind.read(session, person)) for kind in KINDS}
+    assert [[row["turns"] for row in kinds[name]] for name in ("judgments", "screens", "prompts")] == [[turns]] * 3
+
+
 def test_the_log_of_what_an_admin_did_names_nobody_else(session: Session) -> None:
     admin = accounts.add_user(session, None, "admin@example.org", "a calm password", Role.ADMIN).id
     accounts.add_user(session, admin, "bob@example.org", "a calm password", Role.ANNOTATOR)
