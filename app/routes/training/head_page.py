@@ -34,7 +34,9 @@ def page() -> ResponseReturnValue:
     else:
         chooser, version, problem = parts.chooser(session, generator), generator.version, None
         if isinstance(generator, ChatGenerator):
-            problem = gettext("Answers of a chat model are shown as they are drawn: no reward head chooses among them.")
+            problem = gettext(
+                "Answers of a chat model are shown as they are drawn: clicks change them with the next training."
+            )
     return render_template(
         "training/liking.html",
         problem=problem,

@@ -47,6 +47,7 @@ let screen = null; // what is shown
 /** @type {Stopwatch | null} */
 let watch = null; // how long it has been looked at
 let asking = false; // a typed text is on its way
+let onItsWay = ""; // that text
 let advancing = false; // the next screen is on its way
 let halted = false; // it was stopped on its way, and nobody asked for another
 let nextLook = 0; // the one timer of the looks into an empty queue
@@ -151,6 +152,7 @@ async function ask(event) {
   asking = true;
   notices.problem();
   element("send", HTMLButtonElement).disabled = true;
+  onItsWay = typed;
   if (chat) makeRoom();
   const stop = new AbortController();
   try {
@@ -165,17 +167,28 @@ async function ask(event) {
     if (!(error instanceof ApiError)) throw error;
     if (error instanceof Stopped) takeBack(typed);
     else notices.problem(error.message);
-    if (chat && screens.aside.length) advance();
+    if (chat) giveBack(typed);
   } finally {
     asking = false;
+    onItsWay = "";
     measure();
   }
 }
 
-// What is written is shown while it is: the open screen comes back after it.
+// What is written is shown while it is, and nothing moves when it is there: the message has left its box, and the screen
+// that was open comes back after it.
 function makeRoom() {
   if (screen && !screen.done) screens.aside.unshift(screen);
   screen = null;
+  text.value = "";
+  measure();
+}
+
+/** @param {string} typed */
+function giveBack(typed) {
+  if (!text.value) text.value = typed;
+  chat?.back();
+  if (screens.aside.length) advance();
 }
 
 /**
@@ -377,7 +390,7 @@ function measure() {
 
 function keep() {
   const typed = [...(screen ? [screen] : []), ...screens.aside].filter((one) => !one.fromQueue && !one.done);
-  sessionStorage.setItem(kept, JSON.stringify({ text: text.value, typed }));
+  sessionStorage.setItem(kept, JSON.stringify({ text: text.value || onItsWay, typed }));
 }
 
 function restore() {

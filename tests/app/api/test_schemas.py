@@ -49,6 +49,8 @@ BEYOND_SCHEMAS = (
     "since must not be after until",
     "Name a person or an annotator",
     "The text has ",  # characters, and the model's own limit in tokens
+    "Only a project that answers takes turns",
+    "A project that ",  # answers or rewrites begins with a version of its kind
 )
 FILES = ("/datasets", "/imports/{upload_id}", "/prompts", "/training-runs/preview")
 """Where a body may be a file, or a form, whose fields are texts: what is in it is no matter of a schema."""

@@ -17,7 +17,7 @@ import { post } from "./stream.js";
 
 /** @import { Shown } from "../screens.js" */
 
-export { begin, offer, turns } from "./followup.js";
+export { back, begin, offer, turns } from "./followup.js";
 export { follow } from "./live.js";
 
 /** @type {Map<string, () => unknown>} */

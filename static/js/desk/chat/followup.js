@@ -18,8 +18,16 @@ let offered = null; // what the button goes on with
 /** @type {Turn[] | null} */
 let current = null; // what the message that is typed belongs to
 
-// What was said before the message that is typed; nothing where it begins a conversation.
-export const turns = () => current ?? undefined;
+// What was said before the message that is sent now; nothing where it begins a conversation.
+export function turns() {
+  strip.hidden = true;
+  return current ?? undefined;
+}
+
+// The message that was sent is back in its box.
+export function back() {
+  strip.hidden = !current;
+}
 
 /** @param {Deed | undefined} deed the latest one */
 export function offer(deed) {

@@ -49,10 +49,12 @@ def test_a_text_yields_three_candidates_in_the_order_shown(version_1: int, sessi
         "looks_like": None,
         "version": 1,
         "candidates": [
-            {"id": candidate.id, "text": candidate.text}
+            {"id": candidate.id, "text": candidate.text, "html": None}
             for candidate in sorted(stored, key=lambda candidate: candidate.position)
         ],
         "exhausted": False,
+        "turns": [],
+        "system": "",
         "metadata": None,
     }
     assert len(answer["candidates"]) == 3

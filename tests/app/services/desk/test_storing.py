@@ -41,7 +41,7 @@ def test_the_cards_of_two_versions_keep_their_writers_and_the_person_sees_the_on
         assert written == dict(zip(TEXTS, (3 - serving, serving, serving), strict=True))
         shown = generation_json(stored, exhausted=False)
         assert shown["version"] == serving, "whatever wrote the first card"
-        assert [set(card) for card in shown["candidates"]] == [{"id", "text"}] * 3
+        assert [set(card) for card in shown["candidates"]] == [{"id", "text", "html"}] * 3
 
 
 def test_a_copy_for_somebody_else_belongs_to_no_comparison_and_tells_no_more(
