@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from models.formats import FORMATS, prompt_text
-from models.formats.rows import BadRow, Message, Row, messages, messages_in
+from models.formats.rows import BadRow, Message, Row, messages, messages_in, refuse_tools
 from models.formats.rows import text as checked_text
 from models.formats.schemas.chat import turns_of
 from models.formats.schemas.conversation import Asked, asked, ended_by_user, said_by_user
@@ -97,6 +97,7 @@ def _by_format(value: Mapping[str, object], format_name: str) -> object:
 
 
 def _asked(fields: Mapping[str, object], name: str, prompt: object) -> Asked:
+    refuse_tools(fields)
     if isinstance(prompt, list):
         found = asked(messages(prompt, name))
     else:
