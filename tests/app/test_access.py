@@ -242,7 +242,7 @@ def test_with_the_csrf_token_in_its_header_a_cookie_may_call_the_api(admin: Pers
     browser = admin.browser()
     headers = {"X-CSRFToken": browser.csrf_token("/annotate")}
     answer = browser.client.post("/api/v1/prompts", json=["you are stupid"], headers=headers)
-    assert (answer.status_code, answer.json) == (201, {"added": 1, "duplicates": 0, "rejected": []})
+    assert (answer.status_code, answer.json) == (201, {"added": 1, "duplicates": 0, "systems": 0, "rejected": []})
 
 
 def test_the_csrf_token_of_another_session_is_refused(annotator: Person, admin: Person) -> None:

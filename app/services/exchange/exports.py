@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from heapq import merge
 from itertools import groupby, islice
@@ -55,8 +55,6 @@ _LINES_AT_ONCE = 500
 _COLUMNS = ("prompt", "chosen", "rejected", *identity.COLUMNS)
 _encode = json.JSONEncoder(ensure_ascii=False).encode
 _judgment_id = itemgetter(0)
-_PLAIN = 6
-"""The number of columns of a pair of which no more than its judgment is asked."""
 _INSTRUCTION = _text(INSTRUCTION)
 CSV_FORMS: Mapping[str, CsvForm] = {
     "csv": PLAIN,
@@ -212,13 +210,14 @@ def pairs(session: Session, wanted: JudgmentFilter, *, told: bool = False) -> It
         ),
         execution_options={"yield_per": _ROWS_AT_ONCE},
     )
-    return (_pair(*row, answering=answering) for row in found)
+    return (_pair(row, answering) for row in found) if told or answering else (Pair(*row) for row in found)
 
 
-def _pair(*columns: Any, answering: bool) -> Pair:
+def _pair(columns: Sequence[Any], answering: bool) -> Pair:
     """Return a pair of its columns; behind the metadata stand the turns of its prompt and how its screen was drawn."""
-    *plain, turns, sampling = columns if len(columns) > _PLAIN else (*columns, None, None, {})
-    return Pair(*plain, before=before(turns or (), sampling.get("system") or "") if answering else None)
+    *plain, turns, sampling = columns
+    pair = Pair(*plain)
+    return pair._replace(before=before(turns or (), sampling.get("system") or "")) if answering else pair
 
 
 def _rendered(judged: Judged, render: Render, redactor: Redactor | None = None) -> Iterator[_Told]:
@@ -264,7 +263,7 @@ def _none_good(session: Session, wanted: JudgmentFilter) -> Iterator[Pair]:
         execution_options={"yield_per": _ROWS_AT_ONCE},
     )
     answering = task_of(session) == ANSWERING
-    return (_pair(*row, answering=answering) for row in found)
+    return (_pair(row, answering) for row in found)
 
 
 def _refused(row: Pair) -> Record:

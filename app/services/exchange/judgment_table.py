@@ -60,7 +60,7 @@ def rows(screens: Iterable[JudgedScreen], people: People, told: bool = False) ->
     for screen in screens:
         best = [position for position, card in enumerate(screen.cards, start=1) if card.best]
         chosen = screen.cards[best[0] - 1] if screen.verdict == Verdict.CHOSEN else None
-        row = {
+        row: Row = {
             "judgment": people.key(screen.key),
             "prompt": screen.prompt,
             "candidates": [card.text for card in screen.cards],

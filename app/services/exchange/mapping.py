@@ -209,7 +209,9 @@ def prompt_row(row: FileRow, mapping: ColumnMapping, format_name: str, *, answer
         text = asked_by_format(row.value, format_name) if answering else text_by_format(row.value, format_name)
     else:
         raise BadRow("no column is named for the text")
-    options = {field: row.value.get(column) for field in OPTION_NAMES if (column := getattr(mapping, field))}
+    options: dict[str, Any] = {
+        field: row.value.get(column) for field in OPTION_NAMES if (column := getattr(mapping, field))
+    }
     kept = beside.metadata_of(row.value, mapping.columns.union(mapping.leave_out), format_name)
     if isinstance(text, str):
         return PromptRow(row.line, text, metadata=kept, **options)
@@ -218,7 +220,7 @@ def prompt_row(row: FileRow, mapping: ColumnMapping, format_name: str, *, answer
     return asked_row(row.line, text, told, options)
 
 
-def asked_row(line: int, asked: Asked, told: Mapping[str, Any], options: Mapping[str, object]) -> PromptRow:
+def asked_row(line: int, asked: Asked, told: Mapping[str, Any], options: Mapping[str, Any]) -> PromptRow:
     """Return the prompt that a row asks; its own system message becomes one of its metadata."""
     kept = {**told, SYSTEM: asked.system} if asked.system else told
     return PromptRow(line, asked.text, metadata=kept, turns=asked.turns, **options)

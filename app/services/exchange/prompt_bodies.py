@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 from collections.abc import Collection, Iterator, Mapping
 from itertools import islice
+from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -105,7 +106,7 @@ def _prompt_row(row: FileRow, line: int, *, table: bool, answering: bool) -> Pro
     names = (*TEXT_COLUMNS, *CONVERSATIONS) if answering else TEXT_COLUMNS
     known = (*_FIELDS, *_OF_ANSWERING) if answering else _FIELDS
     name = next((name for name in names if fields.get(name) is not None), None)
-    options = {option: fields.get(option) for option in _OPTIONS}
+    options: dict[str, Any] = {option: fields.get(option) for option in _OPTIONS}
     if name is None:
         return PromptRow(line, "" if table else None, **options)
     unknown = [] if table else [field for field in row.value if not _is_known(field, row.value, known)]

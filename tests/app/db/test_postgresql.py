@@ -46,7 +46,7 @@ def test_what_no_database_can_store_or_look_for_is_refused_like_anything_else(
         assert admin.post("/judgments", sent).status_code == 422
     report = admin.post("/prompts", ["a\x00b", "one", "one"]).json
     sentence = "The text holds characters that cannot be stored."
-    assert report == {"added": 1, "duplicates": 1, "rejected": [{"line": 1, "reason": sentence}]}
+    assert report == {"added": 1, "duplicates": 1, "systems": 0, "rejected": [{"line": 1, "reason": sentence}]}
 
 
 @pytest.mark.parametrize(

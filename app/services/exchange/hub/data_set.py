@@ -44,11 +44,12 @@ Contents = Literal["pairs", "judgments"]
 class _DataSet:
     """The content of a data set: `rows` yields them, with the metadata of their prompts if these are wanted.
 
-    `of_answering` are the columns that are other ones in an answering project.
+    An answering project has another `about`, and other columns where `of_answering` names some.
     """
 
     title: str
     about: str
+    about_of_answering: str
     columns: dict[str, Column]
     of_answering: dict[str, Column]
     rows: Callable[[Session, JudgmentFilter, bool, Redactor], Iterator[Row]]
@@ -66,14 +67,16 @@ def archive(
     kept = _DATA_SETS[contents]
     standing = replace(wanted or JudgmentFilter(), undone=False)
     told = exports.has_metadata(session, standing)
-    columns = kept.columns | (kept.of_answering if task_of(session) == ANSWERING else {})
+    answering = task_of(session) == ANSWERING
+    columns = kept.columns | (kept.of_answering if answering else {})
     columns |= {METADATA: _TOLD} if told else {}
     redactor = Redactor(session, choices or Choices())
     with tempfile.TemporaryFile() as table:
         count, num_bytes = _write(table, columns, redactor.counted(kept.rows(session, standing, told, redactor)))
         if not count:
             raise Conflict(gettext(_ALL_LEFT_OUT if redactor.tally.judgments else _NOTHING))
-        text = card(kept.title, kept.about, columns, Figures(count, num_bytes, table.seek(0, io.SEEK_END)))
+        about = kept.about_of_answering if answering else kept.about
+        text = card(kept.title, about, columns, Figures(count, num_bytes, table.seek(0, io.SEEK_END)))
         table.seek(0)
         sha256 = hashlib.file_digest(cast(Any, table), "sha256").hexdigest()
         what = {"file": _FILE, "project": manifest.slug(session), "contents": contents, "pseudonyms": True}
@@ -133,6 +136,8 @@ _DATA_SETS: Mapping[Contents, _DataSet] = {
         "Preference pairs",
         "Each row is a prompt and two rewrites of it, of which a person preferred one; the columns are those of TRL. "
         "It was made in Mellow, where people compare the rewrites of a model.",
+        "Each row is a conversation and two answers to it, of which a person preferred one; the columns are TRL's. "
+        "It was made in Mellow, where people compare the answers of a model.",
         {
             "prompt": Column("string", "the text to rewrite"),
             "chosen": Column("string", "the rewrite that was preferred"),
@@ -153,6 +158,8 @@ _DATA_SETS: Mapping[Contents, _DataSet] = {
         "Judgments",
         "Each row is one judgment: what was shown to a person, in that order, and what they said of it. It was made in "
         "Mellow, where people compare the rewrites of a model. People have numbers, drawn for this data set alone.",
+        "Each row is one judgment: what was shown to a person, in that order, and what they said of it. It was made in "
+        "Mellow, where people compare the answers of a model. People have numbers, drawn for this data set alone.",
         judgment_rows.COLUMNS,
         judgment_rows.OF_ANSWERING,
         judgment_rows.rows,

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from models.formats import FORMATS, prompt_text
-from models.formats.rows import BadRow, Message, Row, Text, messages, messages_in
+from models.formats.rows import BadRow, Message, Row, messages, messages_in, refuse_tools
 from models.formats.rows import text as checked_text
 from models.formats.schemas.chat import turns_of
 from models.formats.schemas.conversation import Asked, asked, ended_by_user, said_by_user
@@ -98,21 +97,17 @@ def _by_format(value: Mapping[str, object], format_name: str) -> object:
 
 
 def _asked(fields: Mapping[str, object], name: str, prompt: object) -> Asked:
-    conversation = prompt if isinstance(prompt, list) else None
-    if conversation is None:
+    refuse_tools(fields)
+    if isinstance(prompt, list):
+        found = asked(messages(prompt, name))
+    else:
         words = text_of(prompt, name)
         more = fields.get(INPUT) if name.casefold() == INSTRUCTION else None
         words = f"{words.strip()}\n\n{more.strip()}" if isinstance(more, str) and more.strip() else words
-        conversation = [*_turns(fields.get(TURNS)), *said_by_user(words)]
-    found = asked(_checked(conversation, name))
+        found = asked([*_turns(fields.get(TURNS)), *said_by_user(words)])
     told = fields.get(SYSTEM)
     own = checked_text(told, SYSTEM).strip() if isinstance(told, str) and told.strip() else ""
     return found._replace(system=found.system or own)
-
-
-def _checked(conversation: list[Any], name: str) -> Text:
-    """Return messages as they are; a single text may still be empty, of which prompts have a sentence of their own."""
-    return messages(conversation, name) if len(conversation) > 1 else conversation
 
 
 def _turns(value: object) -> list[Message]:

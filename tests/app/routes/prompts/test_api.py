@@ -12,10 +12,10 @@ from tests.studio import Person, rows
 
 def test_prompts_are_imported_in_the_format_that_the_content_type_names(session: Session, admin: Person) -> None:
     answer = admin.call("POST", "/prompts", data="text\none\n\ntwo\n", content_type="text/csv; charset=utf-8")
-    assert body(answer) == {"added": 2, "duplicates": 0, "rejected": []}
+    assert body(answer) == {"added": 2, "duplicates": 0, "systems": 0, "rejected": []}
     answer = admin.post("/prompts", ["two", "three", 4])
     refused = [{"line": 3, "reason": "The row is neither a text nor an object."}]
-    expected = {"added": 1, "duplicates": 1, "rejected": refused}
+    expected = {"added": 1, "duplicates": 1, "systems": 0, "rejected": refused}
     assert body(answer) == expected
     assert [row.text for row in rows(session, Prompt)] == ["one", "two", "three"]
     assert [event.user_id for event in rows(session, AuditEvent)] == [admin.id, admin.id]

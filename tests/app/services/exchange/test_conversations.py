@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,11 @@ from app.db import ANSWERING, Judgment, Project, Prompt, write_transaction
 from app.services.exchange import exports, prompt_bodies
 from app.services.exchange.hub import data_set
 from app.services.exchange.outgoing.redaction import Choices, Redactor
-from models.formats import Kind, read_rows
+from models.formats import Kind
 from tests import factories
 from tests.app.services.exchange.conftest import LONGEST, look, store
 from tests.studio import Person, rows
+from worker.training.run.row_sources import load_row_file
 
 SYSTEM = {"role": "system", "content": "Be brief."}
 TURNS = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello!"}]
@@ -199,7 +201,7 @@ def test_what_is_exported_comes_back_as_it_was(
 @pytest.mark.parametrize("name", LOSSLESS)
 def test_the_commands_train_on_the_files_as_they_are(judged: Session, tmp_path: Path, name: str) -> None:
     kind = Kind.UNPAIRED if name == "kto" else Kind.PREFERENCE
-    read = read_rows(exported(judged, name, tmp_path), kind)
+    read = load_row_file(exported(judged, name, tmp_path), "", "", kind)
     assert read.problems == ()
     first = read.rows[0]
     assert first["prompt"] == WHOLE
@@ -228,8 +230,10 @@ def test_a_data_set_has_columns_of_messages(judged: Session, tmp_path: Path, con
     path = tmp_path / "a.zip"
     with data_set.archive(judged, contents) as file:
         path.write_bytes(file.read())
-    read = read_rows(path, Kind.PREFERENCE)
+    read = load_row_file(path, "", "", Kind.PREFERENCE)
     assert (read.problems, read.rows[0]["prompt"], read.rows[0]["chosen"]) == ((), WHOLE, [SAID])
+    with zipfile.ZipFile(path) as parts:
+        assert "rewrites" not in parts.read("README.md").decode().split("| column |")[0]
 
 
 def test_details_in_turns_and_system_messages_are_masked(answering: Session, annotator: Person) -> None:

@@ -40,3 +40,8 @@ def test_turns_and_a_system_message_may_stand_beside_a_text() -> None:
 def test_what_is_neither_a_text_nor_a_conversation_is_refused(value: object) -> None:
     with pytest.raises(BadRow):
         asked_under({"text": value}, "text")
+
+
+def test_tools_that_are_offered_to_the_model_are_refused() -> None:
+    with pytest.raises(BadRow, match=r"^tools offers tools to the model, which is not supported$"):
+        asked_under({"messages": [ASKED], "tools": [{"name": "clock"}]}, "messages")
