@@ -66,8 +66,10 @@ class ChatProcess:
                 process.kill()
 
     def settings(self, settings: Settings) -> Settings:
-        """Settings of a studio whose answers come from it."""
-        found = dataclasses.replace(settings, chat_model=str(self.model))
+        """Settings of a studio whose answers come from it; its store is the process's own, emptied."""
+        store = self.home / "versions"
+        shutil.rmtree(store, ignore_errors=True)
+        found = dataclasses.replace(settings, chat_model=str(self.model), store=store)
         found.chat_socket.parent.mkdir(parents=True, exist_ok=True)
         found.chat_socket.unlink(missing_ok=True)
         found.chat_socket.symlink_to(self.socket)
