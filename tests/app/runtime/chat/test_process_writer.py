@@ -88,13 +88,14 @@ def test_a_process_that_dies_in_the_middle_is_told_after_what_it_wrote(tmp_path:
             next(events)
 
 
-@pytest.mark.parametrize("limits", [{"silence": 0.05}, {"whole": 0.05}], ids=["silence", "whole"])
-def test_a_process_that_says_nothing_is_waited_for_only_so_long(tmp_path: Path, limits: dict[str, float]) -> None:
+@pytest.mark.parametrize("limits", [(0.05, 10.0), (10.0, 0.05)], ids=["silence", "whole"])
+def test_a_process_that_says_nothing_is_waited_for_only_so_long(tmp_path: Path, limits: tuple[float, float]) -> None:
     def say_nothing(connection: socket.socket, _: bytes) -> None:
         assert connection.recv(1) == b""
 
+    silence, whole = limits
     with other_side(tmp_path, say_nothing) as path, pytest.raises(WriterAway, match="did not answer in time"):
-        list(ProcessWriter(path, **limits).write(REQUEST))
+        list(ProcessWriter(path, silence=silence, whole=whole).write(REQUEST))
 
 
 def test_a_model_is_named_and_its_loading_is_waited_for_longer_than_a_silence(tmp_path: Path) -> None:
