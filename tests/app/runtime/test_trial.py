@@ -22,7 +22,7 @@ def loaded() -> list[int]:
     return []
 
 
-def make(published: CheckpointStore, loaded: list[int], kept_seconds: float = 60) -> Trial:
+def make(published: CheckpointStore, loaded: list[int], kept_seconds: float = 60) -> Trial[Generator]:
     def load(number: int) -> Generator:
         loaded.append(number)
         return Generator(published.folder(number) / SERVING_FOLDER, number, threads=1)
