@@ -19,6 +19,8 @@ _STEP = "how large the steps are: too large and the model forgets, too small and
 _PROMPT = "in tokens; a longer conversation is left out"
 _ANSWER = "in tokens; a longer answer is left out"
 _PASSES = "passes over the clicks"
+_LOSS = "which formula the preferences are learned by: one or more of TRL's losses"
+_LOSSES = tuple(one for one in LOSS_TYPES if one != LISTWISE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +30,7 @@ class ChatOptions(TrainOptions):
     use_peft: bool = declared("use_peft", default=True, offered=())
     lora_dropout: float = declared("lora_dropout", default=0.0, offered=())
     learning_rate: float = declared("learning_rate", default=2e-4, help=_STEP)
-    num_train_epochs: float = declared("num_train_epochs", default=3.0, help=_PASSES)
+    num_train_epochs: float = declared("num_train_epochs", default=2.0, help=_PASSES)
     per_device_train_batch_size: int = declared("per_device_train_batch_size", default=4)
     logging_steps: int = declared("logging_steps", default=1)
     max_prompt_length: int = declared(
@@ -50,8 +52,9 @@ class DPOChatOptions(ChatOptions, DPOOptions):
     title: ClassVar[str] = "dpo on answers"
     method: ClassVar[str] = "dpo"
 
-    num_train_epochs: int = declared("num_train_epochs", default=3, help=_PASSES, bounds=(1, 1000))
-    loss_type: tuple[str, ...] = declared("loss_type", choices=tuple(one for one in LOSS_TYPES if one != LISTWISE))
+    num_train_epochs: int = declared("num_train_epochs", default=2, help=_PASSES, bounds=(1, 1000))
+    loss_type: tuple[str, ...] = declared("loss_type", help=_LOSS, choices=_LOSSES)
+    precompute_ref_log_probs: bool = declared("precompute_ref_log_probs", default=True)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -67,16 +67,17 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
+_SAME_HEAD = {True: ", and so is its head", False: ", but its head is another one", None: ""}
+_OTHER_HEAD = {True: " Its head is the same.", False: " Its head is another one.", None: ""}
+
+
 def report(again: Again, compared: Comparison) -> str:
     """Return how what was made again compares with the version, in sentences."""
     number, weights = again.manifest.number, compared.weights
     if weights.same:
-        head = "and so is its head" if compared.same_head else "but its head is another one"
-        return f"The weights are those of version {number} bit by bit, {head}."
-    lines = [
-        f"The weights differ from those of version {number} by {weights.largest:.1e} at most, {weights.mean:.1e} on "
-        f"average. Its head is {'the same' if compared.same_head else 'another one'}."
-    ]
+        return f"The weights are those of version {number} bit by bit{_SAME_HEAD[compared.same_head]}."
+    differ = f"The weights differ from those of version {number} by {weights.largest:.1e} at most"
+    lines = [f"{differ}, {weights.mean:.1e} on average.{_OTHER_HEAD[compared.same_head]}"]
     lines += [
         f"{name}: {then:.4f} then, {at_present:.4f} now ({at_present - then:+.4f})."
         for name, (then, at_present) in compared.figures.items()

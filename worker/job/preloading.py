@@ -69,6 +69,7 @@ def prepare_run() -> None:
     os.nice(_LOWEST_PRIORITY)
     from app.config import Settings
     from app.services.versions import versions
+    from models.chat.versions import base_of
     from models.serving.generator import Sampling
     from models.store.store import SERVING_FOLDER
     from worker.evaluation.automatic import prepare
@@ -81,8 +82,8 @@ def prepare_run() -> None:
         settings = studio.settings
         with studio.sessions() as session:
             number = versions.serving_number(session)
-        if number is None:
-            return
+        if number is None or base_of(studio.store.manifest(number)) is not None:
+            return  # nothing of a chat model can be computed before its run
         serving = studio.store.folder(number) / SERVING_FOLDER
         sampling = Sampling(settings.temperature, settings.top_p, settings.top_k)
         prepare(serving, sampling, settings.home / "cache")

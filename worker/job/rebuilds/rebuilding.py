@@ -54,11 +54,11 @@ class Again:
 class Comparison:
     """A version and what was made again: the distance of their weights, whether their heads are equal, and figures.
 
-    `figures` are held-out figures by name, then and now.
+    `same_head` is None if neither has a head. `figures` are held-out figures by name, then and now.
     """
 
     weights: Distance
-    same_head: bool
+    same_head: bool | None
     figures: Mapping[str, tuple[float, float]]
 
 
@@ -208,5 +208,5 @@ def _compare(store: CheckpointStore, manifest: Manifest, staged: Path, facts: Fa
         if name in manifest.metrics and name in facts.metrics
     }
     weights = MODEL_FOLDER if base_of(manifest) is None else ADAPTER_FOLDER
-    same_head = len(heads) != 1 and len(set(heads)) <= 1
+    same_head = (len(heads) == 2 and heads[0] == heads[1]) if heads else None
     return Comparison(distance(folder / weights, staged / weights), same_head, both)

@@ -400,13 +400,14 @@ def test_in_a_project_that_answers_the_form_has_the_settings_of_chat_models(
     assert "Longest answer" in page
     assert "What suits an adapter of a chat model." in page
     assert "start from a model" not in page
+    assert "forecast" not in page
     for name in ("dpo-anchor_weight", "dpo-head_pairs", "dpo-use_peft", "orpo-use_peft"):
         assert f'name="{name}"' not in page
     assert 'value="seed"' not in page
 
     post(admin, "/admin/runs", **{"method": "dpo", "dpo-preset": "gentle", "dpo-beta": "0.3"})
     (run,) = rows(session, TrainingRun)
-    assert run.config == chat_config(chat_options("dpo", {"beta": 0.3, "learning_rate": 7e-5, "num_train_epochs": 2}))
+    assert run.config == chat_config(chat_options("dpo", {"beta": 0.3, "learning_rate": 7e-5, "num_train_epochs": 1}))
     cloned = admin.browser().get(f"/admin?clone={run.id}").text
     assert re.search(r'name="dpo-beta" value="0.3"', cloned)
     assert re.search(r'name="dpo-lora_r" value=""', cloned), "it is the usual one"
