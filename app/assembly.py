@@ -41,7 +41,6 @@ from app.services.people.authentication import common_key
 from app.services.training.reward.heads import Heads
 from app.services.versions import live_comparison, versions
 from models.chat.answers import AnyGenerator
-from models.chat.versions import base_of
 from models.serving.generator import Generator
 from models.serving.hot_swap import Companion, Serving, ServingState, Shared
 from models.store.opening import open_store
@@ -128,9 +127,9 @@ def _assemble(settings: Settings, sessions: sessionmaker[Session]) -> Mellow:
     machine = socket.gethostname()
 
     def load(number: int) -> AnyGenerator:
-        base = base_of(store.verify(number))
-        if base is not None:
-            return open_version(settings, store, number, base)
+        chat = open_version(settings, store, store.verify(number))
+        if chat is not None:
+            return chat
         return Generator(
             store.folder(number) / SERVING_FOLDER,
             number,

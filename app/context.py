@@ -51,7 +51,7 @@ class Mellow:
     store: CheckpointStore
     projects: ProjectsInMemory
     background: Background
-    trial: Trial
+    trial: Trial[AnyGenerator]
     draws: Draws
     chat_draws: Draws
     streams: BoundedSemaphore

@@ -35,6 +35,7 @@ from app.db import Base, Role
 from app.extensions import db
 from app.runtime.embedded_queue import EmbeddedQueue
 from app.services.versions import versions
+from models.serving.generator import Generator
 from models.store.store import MODEL_FOLDER, CheckpointStore
 from tests import factories
 from tests.app import quick_sqlite
@@ -214,6 +215,13 @@ def add_version(app: Flask, session: Session, published: CheckpointStore, number
 def parts(app: Flask) -> Mellow:
     """What create_app put together."""
     return cast(Mellow, app.extensions["mellow"])
+
+
+def rewriter(app: Flask) -> Generator:
+    """What writes for the first project, which rewrites."""
+    generator = parts(app).generator()
+    assert isinstance(generator, Generator)
+    return generator
 
 
 def rows(session: Session, table: type[Row]) -> list[Row]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from app.domain_errors import NotReady
 from app.words import gettext
-from models.chat.answers import AnyGenerator
+from models.serving.hot_swap import Held
 
 KEPT_SECONDS = 180.0
 PATIENCE_SECONDS = 60.0
@@ -16,18 +16,18 @@ PATIENCE_SECONDS = 60.0
 Result = TypeVar("Result")
 
 
-class Trial:
+class Trial(Generic[Held]):
     """At most one Generator, which `load` makes of a version, released when nobody has used it lately.
 
     One trial at a time: while one version is loaded and used, the next waits. So there is never a second one in memory,
     however many people try.
     """
 
-    def __init__(self, load: Callable[[int], AnyGenerator], kept_seconds: float = KEPT_SECONDS) -> None:
+    def __init__(self, load: Callable[[int], Held], kept_seconds: float = KEPT_SECONDS) -> None:
         self._load = load
         self._kept_seconds = kept_seconds
         self._lock = threading.Lock()
-        self._generator: AnyGenerator | None = None
+        self._generator: Held | None = None
         self._timer: threading.Timer | None = None
 
     @property
@@ -36,7 +36,7 @@ class Trial:
         generator = self._generator
         return generator.version if generator else None
 
-    def ask(self, number: int, question: Callable[[AnyGenerator], Result]) -> Result:
+    def ask(self, number: int, question: Callable[[Held], Result]) -> Result:
         """Call `question` with the Generator of version `number`, loading it if need be, and return its result.
 
         Raises ModelError if the version cannot be loaded, and NotReady if other trials take too long.

@@ -8,6 +8,8 @@ from contextlib import closing
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
+
 from models.chat.conversation import Message
 from models.chat.writing import Again, Answer, AnswerRequest, Piece, Writer
 from models.model_errors import AnswersRefused
@@ -90,7 +92,7 @@ def _different(answers: Sequence[Answer]) -> list[Answer]:
 
 def _shown(answer: Answer) -> Shown:
     known = answer.log_probability
-    return Shown(answer.text, UNKNOWN if known is None else known, None)
+    return Shown(answer.text, UNKNOWN if known is None else known, np.empty(0))
 
 
 def _recorded(request: AnswerRequest, answers: Sequence[Answer]) -> dict[str, Any]:

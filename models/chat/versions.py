@@ -14,6 +14,16 @@ CHAT_BASE = "chat_base"
 """The name in a manifest's configuration, and the method of a version that is a base from elsewhere."""
 
 
+CHAT_SERVER = "chat_server"
+"""The name in a configuration, and the method, of a version whose answers come from a server of others."""
+
+
+def server_of(manifest: Manifest) -> tuple[str, str] | None:
+    """Return the address of the server that answers for a version, and the name of its model; None for any other."""
+    address, model = manifest.config.get(CHAT_SERVER), manifest.config.get("model")
+    return (address, model) if isinstance(address, str) and isinstance(model, str) else None
+
+
 def base_of(manifest: Manifest) -> int | None:
     """Return the number of the version that holds the base of a chat version; None for any other version."""
     return base_named(manifest.config)

@@ -39,9 +39,9 @@ class ScoredText:
 
 @dataclass(frozen=True)
 class Shown(ScoredText):
-    """A text that is shown: its features, (SIZE,), None for an answer, and the probability that it was chosen."""
+    """A text that is shown: its features, (SIZE,), none for an answer, and the probability that it was chosen."""
 
-    features: Array | None = field(compare=False)
+    features: Array = field(compare=False)
     probability: float = 1.0
 
 

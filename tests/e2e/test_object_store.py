@@ -24,7 +24,7 @@ from tests import factories
 from tests.objects.proxy import Fault, Proxy
 from tests.objects.server import ObjectServer
 from tests.processes import free_port
-from tests.studio import Person, close, parts, rows
+from tests.studio import Person, close, parts, rewriter, rows
 from worker.publish import release
 from worker.publish.release import Facts
 from worker.studio import patience
@@ -70,7 +70,7 @@ def test_what_a_worker_publishes_every_web_machine_fetches_and_serves(
     machine = worker(settings, tmp_path / "worker")
     release_copy(machine, published, 1)
     for web in (app, other_machine):
-        assert len(parts(web).generator().generate("you are stupid", parts(web).sampling).candidates) == 3
+        assert len(rewriter(web).generate("you are stupid", parts(web).sampling).candidates) == 3
     release_copy(machine, published, 2)
     for web in (app, other_machine):
         parts(web).serving.refresh()

@@ -19,7 +19,8 @@ from models.model_errors import StoreAway, StoreError
 
 def create(slug: str, text: Text, task: str, copy_of: int | None) -> Project:
     """Create a project and tell every web process of its version; raises as the service does, and Conflict."""
-    beginning = Beginning(task, copy_of, mellow().settings.chat_model)
+    settings = mellow().settings
+    beginning = Beginning(task, copy_of, settings.chat_model, settings.chat_server, settings.chat_server_model)
     try:
         project, number = creation.create(db.session(), mellow().store, user_id(), slug, text, beginning)
     except StoreAway:

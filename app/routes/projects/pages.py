@@ -66,7 +66,7 @@ def restore(project_id: int) -> ResponseReturnValue:
 
 
 def _page(form: Mapping[str, str], problem: str | None = None) -> str:
-    session = db.session()
+    session, settings = db.session(), mellow().settings
     return render_template(
         "projects/page.html",
         projects=[(one, memberships.members(session, one.id)) for one in projects.every(session)],
@@ -75,5 +75,5 @@ def _page(form: Mapping[str, str], problem: str | None = None) -> str:
         problem=problem,
         limits=projects,
         tasks=TASKS,
-        chat_model=Path(mellow().settings.chat_model).name,
+        chat_model=Path(settings.chat_model).name or settings.chat_server_model,
     )

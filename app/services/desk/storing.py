@@ -35,7 +35,7 @@ def store_drawn(session: Session, prompt: Prompt, user_id: int, drawn: Drawn) ->
             text=one.text,
             log_probability=one.log_probability,
             version_number=version,
-            features=None if one.features is None else pack(one.features),
+            features=pack(one.features) if len(one.features) else None,
             probability=one.probability,
         )
         for one, version in zip(screen.candidates, drawn.versions, strict=True)

@@ -21,14 +21,17 @@ TASKS = (REWRITING, ANSWERING)
 
 
 class Beginning(NamedTuple):
-    """The task of a project, and the version that its first one is a copy of; None: the base, or `chat_model`.
+    """The task of a project, and the version that its first one is a copy of; None: the base, or what answers.
 
-    `chat_model` is the folder that CHAT_MODEL names, empty if it names none.
+    What answers is the model in the folder `chat_model`, or, if that is empty, the model `server_model` at the address
+    `chat_server`; both are empty if the settings name neither.
     """
 
     task: str = REWRITING
     copy_of: int | None = None
     chat_model: str = ""
+    chat_server: str = ""
+    server_model: str = ""
 
 
 def create(
@@ -69,7 +72,7 @@ def _check(session: Session, beginning: Beginning) -> None:
             of = projects.get(session, versions.get(session, beginning.copy_of).project_id)
         if of.task != beginning.task:
             raise Invalid(_wrong_task(beginning.task))
-    elif beginning.task == ANSWERING and not beginning.chat_model:
+    elif beginning.task == ANSWERING and not (beginning.chat_model or beginning.chat_server):
         raise Conflict(
             gettext("CHAT_MODEL names no chat model: set it, or let the project begin with a version of a chat model.")
         )
@@ -84,6 +87,9 @@ def _wrong_task(task: str) -> str:
 
 def _publish(session: Session, store: CheckpointStore, by: int, project_id: int, beginning: Beginning) -> int:
     if beginning.task == ANSWERING and beginning.copy_of is None:
+        if not beginning.chat_model:
+            address, model = beginning.chat_server, beginning.server_model
+            return first_version.publish_chat_server(session, store, project_id, by, address, model)
         try:
             return first_version.publish_chat_model(session, store, project_id, by, Path(beginning.chat_model))
         except LoadError as error:

@@ -40,6 +40,7 @@ from app.services.training.run_request import RunRequest, method_named
 from app.services.training.selection import EVERYTHING, Selection
 from app.services.versions import versions
 from app.words import N_, gettext
+from models.chat.versions import CHAT_SERVER
 from models.settings.options import current_names
 
 MOST_DEATHS = 3
@@ -129,6 +130,7 @@ def request(
             versions.usable(session, parent_version, locked=True)
         elif versions.serving_number(session) is None:
             raise Conflict(gettext("No version is live yet, so there is nothing to train from."))
+        _refuse_server(session, parent_version)
         return TrainingRun(
             pairs=pairs,
             last_judgment_id=last,
@@ -137,6 +139,15 @@ def request(
         )
 
     return add(session, user_id, request, make)
+
+
+def _refuse_server(session: Session, parent_version: int | None) -> None:
+    """Raise Conflict if the version to start from stands for a server of others, whose model is not here."""
+    parent = parent_version or versions.serving_number(session)
+    if parent is not None and versions.get(session, parent).method == CHAT_SERVER:
+        raise Conflict(
+            gettext("Version %(number)s is a model of a server of others, which cannot be trained here.", number=parent)
+        )
 
 
 def add(

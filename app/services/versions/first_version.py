@@ -8,13 +8,15 @@ A chat model comes from a folder outside of the store, and its files are copied.
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -25,7 +27,7 @@ from app.services.versions import versions
 from app.words import gettext
 from models.chat.reading import describe
 from models.chat.source import find_source
-from models.chat.versions import CHAT_BASE, base_of
+from models.chat.versions import CHAT_BASE, CHAT_SERVER, base_of, server_of
 from models.model_errors import LoadError, VersionExists
 from models.store.manifest import Manifest
 from models.store.store import MODEL_FOLDER, CheckpointStore
@@ -34,6 +36,7 @@ BASE = 1
 """The number of the version that a studio begins with."""
 COPY = "copy"
 """The method of a version that is a copy."""
+_SERVER_FILE = "server.json"
 _WEIGHTS = ".safetensors"
 _OF_CHAT_MODELS = (".json", ".jinja", _WEIGHTS)
 """The endings of the files of a chat model that are copied; no code is among them, and no pickle."""
@@ -77,7 +80,32 @@ def publish_chat_model(session: Session, store: CheckpointStore, project_id: int
         for path in files:
             shutil.copyfile(path, staged / MODEL_FOLDER / path.name)
 
-    manifest = _published(store, fill, _of_chat_model, versions.highest_number(session) + 1)
+    def manifest_of(number: int) -> Manifest:
+        return _from_outside(number, CHAT_BASE, {CHAT_BASE: number})
+
+    manifest = _published(store, fill, manifest_of, versions.highest_number(session) + 1)
+    return _let_serve(session, store, project_id, by, manifest)
+
+
+def publish_chat_server(
+    session: Session, store: CheckpointStore, project_id: int, by: int | None, address: str, model: str
+) -> int:
+    """Publish what stands for a model of a server of others as the first version of a project, and let it serve there.
+
+    Returns its number, as `publish_first` does. Raises Conflict if the project has versions already, and StoreError or
+    OSError if it cannot be written.
+    """
+    _refuse_second(session, project_id)
+    session.commit()
+    config = {CHAT_SERVER: address, "model": model}
+
+    def fill(staged: Path) -> None:
+        (staged / _SERVER_FILE).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+
+    def manifest_of(number: int) -> Manifest:
+        return _from_outside(number, CHAT_SERVER, config)
+
+    manifest = _published(store, fill, manifest_of, versions.highest_number(session) + 1)
     return _let_serve(session, store, project_id, by, manifest)
 
 
@@ -132,10 +160,13 @@ def _published(
 def _of_copy(original: Manifest, number: int) -> Manifest:
     """Return the manifest of a copy before it is sealed; its parent is the original, from which it has learned.
 
-    A copy of a chat model's base is a base itself, and one of an adapter belongs to the same base.
+    A copy of a chat model's base is a base itself, and one of an adapter belongs to the same base; one that stands for
+    a server stands for the same.
     """
-    base = base_of(original)
-    chat = {} if base is None else {CHAT_BASE: number if base == original.number else base}
+    base, server = base_of(original), server_of(original)
+    chat: dict[str, Any] = {} if base is None else {CHAT_BASE: number if base == original.number else base}
+    if server is not None:
+        chat = dict(original.config)
     return replace(
         original,
         number=number,
@@ -143,22 +174,22 @@ def _of_copy(original: Manifest, number: int) -> Manifest:
         run_id=None,
         run_key=None,
         provenance=None,
-        method=COPY,
-        config={"copy_of": original.number, **chat},
+        method=COPY if server is None else CHAT_SERVER,
+        config={**chat, "copy_of": original.number},
         created_at=_today(),
         files={},
         upload=None,
     )
 
 
-def _of_chat_model(number: int) -> Manifest:
+def _from_outside(number: int, method: str, config: Mapping[str, Any]) -> Manifest:
     """Return the manifest of a chat model from outside before it is sealed."""
     return Manifest(
         number=number,
         parent=None,
         run_id=None,
-        method=CHAT_BASE,
-        config={CHAT_BASE: number},
+        method=method,
+        config=config,
         data_sha256="",
         metrics={},
         created_at=_today(),

@@ -18,7 +18,7 @@ from app.services.versions import versions
 from models.store.locks import try_lock
 from models.store.store import MODEL_FOLDER, CheckpointStore
 from tests.scorer_cache import share_cache
-from tests.studio import parts, rows
+from tests.studio import parts, rewriter, rows
 from worker.cli import main
 from worker.publish import staging
 from worker.studio import patience
@@ -77,7 +77,7 @@ def test_a_file_becomes_version_1_and_serves(
     assert set(manifest.metrics["evaluation"]["systems"]) > {"version", "people"}
     assert len(manifest.data_sha256) == 64
     assert versions.serving_number(session) == 1
-    assert len(parts(app).generator().generate("you fool", parts(app).sampling).candidates) == 3
+    assert len(rewriter(app).generate("you fool", parts(app).sampling).candidates) == 3
     assert staging_of(app) == []
 
 

@@ -13,7 +13,7 @@ from app.db import Version
 from app.services.versions import versions
 from models.store.store import MODEL_FOLDER, CheckpointStore
 from tests import factories
-from tests.studio import add_version, parts, rows
+from tests.studio import add_version, parts, rewriter, rows
 from worker.cli import main
 from worker.publish import staging
 
@@ -45,7 +45,7 @@ def test_the_first_start_publishes_the_base_model_and_lets_it_serve(
     (version,) = rows(session, Version)
     assert (version.number, version.sha256, version.method) == (1, manifest.sha256, "base")
     assert versions.serving_number(session) == 1
-    screen = parts(app).generator().generate("you are stupid", parts(app).sampling)
+    screen = rewriter(app).generate("you are stupid", parts(app).sampling)
     assert len(screen.candidates) == 3
 
 

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from app.db import RewardHead, write_transaction
 from app.services.prompts import studio_settings
 from tests import factories
-from tests.studio import Person, parts, rows
+from tests.studio import Person, parts, rewriter, rows
 
 
 def test_before_the_first_click_it_says_how_to_begin(admin: Person, version_1: int) -> None:
@@ -22,7 +22,7 @@ def test_before_the_first_click_it_says_how_to_begin(admin: Person, version_1: i
 def test_after_clicks_it_says_in_words_what_people_like(
     app: Flask, session: Session, admin: Person, annotator: Person, version_1: int
 ) -> None:
-    generator = parts(app).generator()
+    generator = rewriter(app)
     for number in range(3):
         screen = factories.generation(session, annotator.id, ("so", "so it is", "so it is, my dear friend"))
         factories.judgment(session, screen)
@@ -77,7 +77,7 @@ def test_a_head_that_cannot_be_read_keeps_nobody_from_working(
     app: Flask, session: Session, annotator: Person, version_1: int
 ) -> None:
     factories.judgment(session, factories.generation(session, annotator.id))
-    generator = parts(app).generator()
+    generator = rewriter(app)
     parts(app).heads.learn(session, generator.version, generator.features)
     with write_transaction(session):
         for row in rows(session, RewardHead):

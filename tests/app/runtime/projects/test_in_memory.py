@@ -12,6 +12,7 @@ from app.db import FIRST, RewardHead, enter, sessions_of
 from app.domain_errors import NotReady
 from app.extensions import db
 from app.services.versions.first_version import publish_first
+from models.serving.generator import Generator
 from tests import factories
 from tests.processes import wait_for
 from tests.studio import Person, parts, rows
@@ -43,6 +44,7 @@ def test_a_request_is_served_by_its_own_project_and_the_least_used_one_leaves(ap
     with app.app_context():
         assert served(2) == 2
         taken = mellow().generator()
+        assert isinstance(taken, Generator)
         leaving = parts(app).projects.of(2)
         assert served(3) == 3
         assert held(app) == [1, 3]

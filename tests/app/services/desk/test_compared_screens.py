@@ -15,14 +15,14 @@ from app.services.versions.live_comparison_clicks import clicks
 from models.serving.generator import Generator, Sampling
 from models.store.store import CheckpointStore
 from tests import factories
-from tests.studio import Person, add_version, parts, rows
+from tests.studio import Person, add_version, parts, rewriter, rows
 
 SAMPLING = Sampling()
 
 
 @pytest.fixture
 def generator(app: Flask, version_1: int) -> Generator:
-    return parts(app).generator()
+    return rewriter(app)
 
 
 @pytest.fixture

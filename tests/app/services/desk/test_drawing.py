@@ -12,7 +12,7 @@ from models.serving.generator import Generator, Sampling
 from models.serving.screen import never
 from models.store.store import CheckpointStore
 from tests import factories
-from tests.studio import add_version, parts
+from tests.studio import add_version, parts, rewriter
 
 
 @pytest.fixture
@@ -21,14 +21,14 @@ def beside(app: Flask, session: Session, published: CheckpointStore, version_1: 
     add_version(app, session, published, 2)
     factories.comparison(session, serving_number=1)
     parts(app).companion.refresh()
-    found = parts(app).beside(session, parts(app).generator())
+    found = parts(app).beside(session, rewriter(app))
     assert found is not None
     return found
 
 
 @pytest.fixture
 def generator(app: Flask, version_1: int) -> Generator:
-    return parts(app).generator()
+    return rewriter(app)
 
 
 def test_with_a_version_beside_both_write_cards_and_each_card_says_whose_it_is(

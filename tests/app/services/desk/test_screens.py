@@ -25,14 +25,14 @@ from models.reward.head import Head
 from models.serving.generator import Generator, Sampling, wording
 from models.serving.screen import Screen
 from tests import factories
-from tests.studio import Person, parts, rows
+from tests.studio import Person, rewriter, rows
 
 SAMPLING = Sampling()
 
 
 @pytest.fixture
 def generator(app: Flask, version_1: int) -> Generator:
-    return parts(app).generator()
+    return rewriter(app)
 
 
 def queue(session: Session, text: str, **values: int) -> Prompt:

@@ -16,14 +16,14 @@ from app.services.training import overview
 from models.serving.generator import Generator, Sampling
 from models.shares import Share
 from tests import factories
-from tests.studio import Person, parts
+from tests.studio import Person, rewriter
 
 WRONG = ["2 + 2 is 3", "2 + 2 is 5", "2 + 2 is 6", "2 + 2 is 7"]
 
 
 @pytest.fixture
 def generator(app: Flask, version_1: int) -> Generator:
-    return parts(app).generator()
+    return rewriter(app)
 
 
 @pytest.fixture

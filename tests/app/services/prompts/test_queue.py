@@ -32,14 +32,14 @@ from models.reward.head import Head
 from models.serving.generator import Generator, Sampling, Screen
 from models.serving.screen import Gone
 from tests import factories
-from tests.studio import Person, make_person, parts, rows
+from tests.studio import Person, make_person, rewriter, rows
 
 SAMPLING = Sampling()
 
 
 @pytest.fixture
 def generator(app: Flask, version_1: int) -> Generator:
-    return parts(app).generator()
+    return rewriter(app)
 
 
 @pytest.fixture
