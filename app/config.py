@@ -75,6 +75,7 @@ class Settings:
     store_cache_bytes: int
     base_model: str
     chat_model: str
+    chat_models_in_memory: int
     chat_server: str
     chat_server_key: str
     chat_server_model: str
@@ -141,6 +142,7 @@ class Settings:
             store_cache_bytes=env.integer("MELLOW_STORE_CACHE_GB", 20, 1, 100_000) * 1024**3,
             base_model=env.text("BASE_MODEL", str(EMBEDDED_BASE_MODEL)),
             chat_model=chat_model,
+            chat_models_in_memory=env.integer("CHAT_MODELS_IN_MEMORY", 2, 1, 100),
             chat_server=chat_server,
             chat_server_key=env.text("CHAT_SERVER_KEY", ""),
             chat_server_model=env.text("CHAT_SERVER_MODEL", ""),
@@ -172,7 +174,7 @@ class Settings:
 
     @property
     def chat_socket(self) -> Path:
-        """Return the Unix socket of the generation process of CHAT_MODEL."""
+        """Return the Unix socket of the generation process of chat models."""
         return _socket(self.home / "chat.sock", self.home)
 
     @property
@@ -196,6 +198,7 @@ SETTING_NAMES = (
     "MELLOW_STORE_CACHE_GB",
     "BASE_MODEL",
     "CHAT_MODEL",
+    "CHAT_MODELS_IN_MEMORY",
     "CHAT_SERVER",
     "CHAT_SERVER_KEY",
     "CHAT_SERVER_MODEL",

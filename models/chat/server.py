@@ -15,6 +15,7 @@ from typing import Any
 
 from models.chat import wire
 from models.chat.service import Asked, ChatService
+from models.chat.source import Named
 from models.chat.writing import Event
 from models.model_errors import AnswersRefused, ModelError, WriterBusy
 
@@ -24,15 +25,15 @@ _SEND_SECONDS = 10.0
 _LOOK_SECONDS = 0.1
 """How long a connection may be closed before it is noticed."""
 
-Swap = Callable[[dict[str, Any]], str]
-"""Swaps the model as a line says, and returns the new one's name; raises ModelError."""
+Find = Callable[[Named | None], Named]
+"""Returns the model that a line names, or the one for a line that names none; raises AnswersRefused if it may not."""
 
 
 class ChatServer:
     """Answers what clients ask of a service; each connection asks once."""
 
-    def __init__(self, path: Path, service: ChatService, swap: Swap) -> None:
-        self._path, self._service, self._swap = path, service, swap
+    def __init__(self, path: Path, service: ChatService, find: Find) -> None:
+        self._path, self._service, self._find = path, service, find
         self._places = threading.BoundedSemaphore(MOST_CONNECTIONS)
 
     @contextmanager
@@ -85,18 +86,22 @@ class ChatServer:
             self._write(connection, said)
         elif asked == "health":
             connection.sendall(wire.line({"event": "health", **self._service.health()}))
-        elif asked == "swap":
-            connection.sendall(wire.line({"event": "swapped", "model": self._swap(said)}))
+        elif asked == "load":
+            name = self._service.load(self._find(wire.read_model(said)))
+            connection.sendall(wire.line({"event": "loaded", "model": name}))
         else:
-            raise AnswersRefused("A line must ask for answers, health or swap.")
+            raise AnswersRefused("A line must ask for answers, load or health.")
 
     def _write(self, connection: socket.socket, said: dict[str, Any]) -> None:
         """Send events until the request is settled; a connection that ends cancels it. Raises its error."""
         told: queue.SimpleQueue[Event | ModelError | None] = queue.SimpleQueue()
         gone = threading.Event()
         connection.settimeout(_SEND_SECONDS)
-        self._service.ask(Asked(wire.read_request(said), told.put, told.put, gone.is_set))
+        request, model = wire.read_request(said), self._find(wire.read_model(said))
+        in_memory = self._service.ask(Asked(request, model, told.put, told.put, gone.is_set))
         try:
+            if not in_memory:
+                connection.sendall(wire.line({"event": "loading"}))
             while True:
                 try:
                     event = told.get(timeout=_LOOK_SECONDS)

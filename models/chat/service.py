@@ -1,7 +1,8 @@
-"""The service of one chat model: requests wait in a bounded queue, are written together, and the model can be swapped.
+"""The service of chat models: requests wait in bounded queues, and those of one model are written together.
 
-One thread writes. A swap loads the other model beside the one in use, then takes its place between two calls: what is
-being written is finished by the old one, what waits is written by the new one.
+One thread writes; another one loads, one model at a time, what requests or `load` ask for and what is not in memory.
+Meanwhile models in memory write. One that leaves memory finishes what it is writing; requests that still wait for it
+have it loaded again.
 """
 
 from __future__ import annotations
@@ -9,15 +10,19 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
 from math import ceil
 
 from models.chat.engine import ChatEngine, Draw
+from models.chat.memory import Memory
+from models.chat.source import Named
 from models.chat.writing import AnswerRequest, Event, Written
-from models.model_errors import AnswersRefused, ModelError, WriterAway, WriterBusy
+from models.model_errors import AnswersRefused, LoadError, ModelError, WriterAway, WriterBusy
 
 MOST_WAITING = 16
+"""How many requests wait at most to be written by models in memory, and how many for models to be loaded."""
 _FIRST_GUESS_SECONDS = 5.0
 _STOPPED = "The writer of answers is being stopped: ask again in a moment."
 _LATEST = 0.3
@@ -29,61 +34,68 @@ class Asked:
     """A request that was taken: events are told to `tell`, then `settle` is called once, with an error or None."""
 
     request: AnswerRequest
+    model: Named
     tell: Callable[[Event], None]
     settle: Callable[[ModelError | None], None]
     gone: Callable[[], bool]
 
 
-class ChatService:
-    """Requests that wait, and the model that writes for them. `ask` and `swap` may be called from any thread."""
+Load = Callable[[Named], ChatEngine]
+"""Loads a model; raises ModelError."""
 
-    def __init__(self, most_waiting: int = MOST_WAITING) -> None:
-        self._most_waiting = most_waiting
+
+class ChatService:
+    """Requests that wait, and the models that write for them. `ask` and `load` may be called from any thread."""
+
+    def __init__(self, load: Load, most_models: int, most_waiting: int = MOST_WAITING) -> None:
+        self._load, self._most_waiting = load, most_waiting
         self._changed = threading.Condition()
-        self._engine: ChatEngine | None = None
+        self._memory = Memory(most_models)
+        self._loads: dict[Named, Future[str]] = {}  # in the order in which they are loaded
         self._waiting: list[Asked] = []
         self._writing = 0
         self._written = 0
         self._cancelled = 0
         self._seconds = _FIRST_GUESS_SECONDS
         self._ended = False
-        self._swapping = threading.Lock()
 
-    def ask(self, asked: Asked) -> None:
-        """Put a request into the queue.
+    def ask(self, asked: Asked) -> bool:
+        """Put a request into the queue; return whether its model is in memory, or else will be loaded first.
 
-        Raises AnswersRefused for one that the model cannot take, WriterBusy if too many wait, WriterAway while no model
-        is loaded.
+        Raises AnswersRefused for one that the model in memory cannot take, WriterBusy if too many wait, and WriterAway
+        at the end.
         """
         asked.request.check()
-        engine = self._present()
-        engine.reader.tokens(asked.request.messages, asked.request.max_tokens)
         with self._changed:
-            self._waiting = [one for one in self._waiting if not self._is_over(one)]
-            if len(self._waiting) >= self._most_waiting:
-                wait = max(1, ceil(self._seconds * (1 + len(self._waiting) / 4)))
-                raise WriterBusy(
-                    f"{len(self._waiting)} requests for answers wait already: ask again in {wait} seconds.", wait
-                )
+            engine = self._memory.engine(asked.model)
+        if engine is not None:
+            engine.reader.tokens(asked.request.messages, asked.request.max_tokens)
+        with self._changed:
+            self._check_running()
+            in_memory = asked.model in self._memory
+            self._make_place(in_memory)
             self._waiting.append(asked)
-            self._changed.notify()
+            if not in_memory:
+                self._loads.setdefault(asked.model, Future())
+            self._changed.notify_all()
+        return in_memory
 
-    def swap(self, load: Callable[[], ChatEngine]) -> str:
-        """Load another model and let it write from the next call on; return its name.
-
-        Raises what `load` raises; then the model in use stays.
-        """
-        with self._swapping:
-            engine = load()
-            with self._changed:
-                self._engine = engine
-        return engine.name
+    def load(self, model: Named) -> str:
+        """Load a model unless it is in memory, and return its name; raises what its loading raises."""
+        with self._changed:
+            self._check_running()
+            if model in self._memory:
+                return self._memory.names()[model]
+            loaded = self._loads.setdefault(model, Future())
+            self._changed.notify_all()
+        return loaded.result()
 
     def health(self) -> dict[str, object]:
-        """Return the model's name, empty while none is loaded, and how many requests wait, are written and were."""
+        """Return the models in memory, the least used first, what is loaded, and how many requests wait and were."""
         with self._changed:
             return {
-                "model": self._engine.name if self._engine else "",
+                "models": [{"name": name, "folder": str(model.folder)} for model, name in self._memory.names().items()],
+                "loading": [str(model.folder) for model in self._loads],
                 "waiting": len(self._waiting),
                 "most_waiting": self._most_waiting,
                 "writing": self._writing,
@@ -93,16 +105,14 @@ class ChatService:
             }
 
     def run(self) -> None:
-        """Write what waits until `end` is called; what waits then is settled as WriterAway."""
-        while True:
-            with self._changed:
-                while not (self._waiting or self._ended):
-                    self._changed.wait()
-                if self._ended:
-                    break
+        """Load and write what is asked for until `end` is called; what waits then is settled as WriterAway."""
+        threading.Thread(target=self._run_loads, daemon=True, name="load").start()
+        while self._can_write():
             self._write_next()
         for asked in self._waiting:
             asked.settle(WriterAway(_STOPPED))
+        for loaded in self._loads.values():
+            loaded.set_exception(WriterAway(_STOPPED))
 
     def end(self) -> None:
         """Let `run` return soon: what is being written is not finished."""
@@ -110,11 +120,75 @@ class ChatService:
             self._ended = True
             self._changed.notify_all()
 
-    def _present(self) -> ChatEngine:
+    def _can_write(self) -> bool:
+        """Wait until there is something to write; return False at the end."""
         with self._changed:
-            if self._engine is None:
-                raise WriterAway("The chat model is being loaded: ask again in a moment.")
-            return self._engine
+            while not (self._ended or any(one.model in self._memory for one in self._waiting)):
+                self._changed.wait()
+            return not self._ended
+
+    def _check_running(self) -> None:
+        if self._ended:
+            raise WriterAway(_STOPPED)
+
+    def _make_place(self, in_memory: bool) -> None:
+        """Raise WriterBusy if too many requests wait for models in memory, or for others, after those that are over."""
+        self._waiting = [one for one in self._waiting if not self._is_over(one)]
+        before = sum((one.model in self._memory) == in_memory for one in self._waiting)
+        if before >= self._most_waiting:
+            wait = max(1, ceil(self._seconds * (1 + before / 4)))
+            raise WriterBusy(f"{before} requests for answers wait already: ask again in {wait} seconds.", wait)
+
+    def _wanted(self) -> set[Named]:
+        """Return the models that requests wait for."""
+        return {one.model for one in self._waiting}
+
+    def _run_loads(self) -> None:
+        while (model := self._next_load()) is not None:
+            self._load_one(model)
+
+    def _next_load(self) -> Named | None:
+        """Wait until a model is to be loaded and one in memory may leave for it; return None at the end."""
+        with self._changed:
+            while not self._ended:
+                if self._loads and self._memory.has_room(self._wanted()):
+                    return next(iter(self._loads))
+                self._changed.wait()
+        return None
+
+    def _load_one(self, model: Named) -> None:
+        """Load a model into memory, or settle the requests that wait for it with the reason why it cannot be."""
+        try:
+            engine = self._load(model)
+        except ModelError as refusal:
+            self._refuse(model, refusal.with_traceback(None))
+        except Exception as failure:  # whatever the libraries raise must not end the thread
+            self._refuse(model, LoadError(f"{model.folder} cannot be loaded: {type(failure).__name__}: {failure}"))
+        else:
+            self._keep(model, engine)
+
+    def _keep(self, model: Named, engine: ChatEngine) -> None:
+        with self._changed:
+            if self._ended:
+                return
+            wanted = self._wanted()
+            left = self._memory.put(model, engine, wanted)
+            loaded = self._loads.pop(model)
+            for one in left.keys() & wanted:
+                self._loads[one] = Future()
+            self._changed.notify_all()
+        loaded.set_result(engine.name)
+
+    def _refuse(self, model: Named, error: ModelError) -> None:
+        with self._changed:
+            if self._ended:
+                return
+            loaded = self._loads.pop(model)
+            refused = [one for one in self._waiting if one.model == model]
+            self._waiting = [one for one in self._waiting if one.model != model]
+        for asked in refused:
+            asked.settle(error)
+        loaded.set_exception(error)
 
     def _is_unwanted(self, asked: Asked) -> bool:
         return self._ended or asked.gone()
@@ -128,8 +202,13 @@ class ChatService:
 
     def _write_next(self) -> None:
         """Write the request that came first, with those that fit it, and settle them."""
-        engine = self._present()
-        batch = self._next_batch(engine)
+        with self._changed:
+            model = next((one.model for one in self._waiting if one.model in self._memory), None)
+            if model is None:  # it has just left
+                return
+            engine = self._memory.use(model)
+            self._changed.notify_all()
+        batch = self._next_batch(model, engine)
         if not batch:
             return
         began = time.monotonic()
@@ -153,8 +232,8 @@ class ChatService:
                 asked.tell(Written(engine.name))
             asked.settle(error)
 
-    def _next_batch(self, engine: ChatEngine) -> list[tuple[Asked, Draw]]:
-        """Take requests from the queue that are written in one call; what the model refuses is settled."""
+    def _next_batch(self, model: Named, engine: ChatEngine) -> list[tuple[Asked, Draw]]:
+        """Take requests of a model that are written in one call from the queue; what it refuses is settled."""
         batch: list[tuple[Asked, Draw]] = []
         refused: list[tuple[Asked, ModelError]] = []
         with self._changed:
@@ -162,10 +241,13 @@ class ChatService:
             for asked in self._waiting:
                 if self._is_over(asked):
                     continue
+                if asked.model != model:
+                    left.append(asked)
+                    continue
                 draw = Draw(asked.request, asked.tell, partial(self._is_unwanted, asked))
                 try:
                     draw.tokens = engine.reader.tokens(asked.request.messages, asked.request.max_tokens)
-                except AnswersRefused as refusal:  # the model before this one may have held more
+                except AnswersRefused as refusal:  # its model was not in memory when it came
                     refused.append((asked, refusal.with_traceback(None)))
                     continue
                 if not batch or engine.fits([one for _, one in batch], draw):

@@ -21,6 +21,14 @@ _PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 
 
 @dataclass(frozen=True)
+class Named:
+    """What a request names: the folder of a model, an adapter or a version, and of the base of what is an adapter."""
+
+    folder: Path
+    base: Path | None = None
+
+
+@dataclass(frozen=True)
 class ChatSource:
     """The folder of a model, and that of an adapter of it."""
 

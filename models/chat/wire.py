@@ -1,7 +1,8 @@
 """What goes over the socket of the generation process: one JSON object a line, both ways.
 
-A client sends one line, `{"ask": "answers", …}`, `{"ask": "health"}` or `{"ask": "swap", …}`, and gets lines until the
-last, which is `written`, `health`, `swapped` or `error`. It cancels by closing.
+A client sends one line, `{"ask": "answers", …}`, `{"ask": "load", …}` or `{"ask": "health"}`, and gets lines until the
+last, which is `written`, `loaded`, `health` or `error`. It cancels by closing. The first two may name a model by its
+`folder`, and the `base` of an adapter. Answers begin with `loading` if their model has to be loaded first.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from models.chat.conversation import read_messages
+from models.chat.source import Named
 from models.chat.writing import Again, Answer, AnswerRequest, Event, Piece, Written
 from models.model_errors import AnswersRefused, LoadError, ModelError, StoreError, WriterAway, WriterBusy
 
@@ -51,10 +53,33 @@ def parsed(raw: bytes) -> dict[str, Any]:
     return said
 
 
-def request_line(request: AnswerRequest, folder: Path | None = None, base: Path | None = None) -> bytes:
-    """Return the line that asks for answers, of the model in `folder` if it is given, an adapter of that in `base`."""
-    named = {name: str(path) for name, path in (("folder", folder), ("base", base)) if path is not None}
-    return line({"ask": "answers", **asdict(request), **named})
+def request_line(request: AnswerRequest, model: Named | None = None) -> bytes:
+    """Return the line that asks for answers of a model, None being the one of CHAT_MODEL."""
+    return line({"ask": "answers", **asdict(request), **_naming(model)})
+
+
+def load_line(model: Named | None) -> bytes:
+    """Return the line that asks for a model to be loaded."""
+    return line({"ask": "load", **_naming(model)})
+
+
+def _naming(model: Named | None) -> dict[str, str]:
+    if model is None:
+        return {}
+    return {"folder": str(model.folder)} | ({"base": str(model.base)} if model.base else {})
+
+
+def read_model(said: Mapping[str, Any]) -> Named | None:
+    """Return the model that a line names, None if it names none; raises AnswersRefused."""
+    folder, base = said.get("folder"), said.get("base")
+    if folder is None and base is None:
+        return None
+    for path in (folder, folder if base is None else base):
+        if not isinstance(path, str) or "\0" in path or not Path(path).is_absolute():
+            raise AnswersRefused(
+                "A chat model is named by the whole path of its folder, and of its base if it has one."
+            )
+    return Named(Path(str(folder)), None if base in (None, folder) else Path(str(base)))
 
 
 def read_request(said: Mapping[str, Any]) -> AnswerRequest:

@@ -15,7 +15,7 @@ from app.launch.programs import read_procfile
 
 ROOT = Path(__file__).parents[2]
 UNITS = sorted((ROOT / "docs" / "systemd").glob("*.service"))
-OF_ONE_PART = {"mellow-web.service": "web", "mellow-worker.service": "worker"}
+OF_ONE_PART = {"mellow-web.service": "web", "mellow-worker.service": "worker", "mellow-chat.service": "chat"}
 """The units that start one line of the Procfile."""
 OF_STUDIOS = "mellow-studios.service"
 """The unit that starts the worker of several studios; the others start all of Mellow."""

@@ -1,7 +1,8 @@
-"""`python -m worker.chat`: the process beside the web ones that owns the chat model of CHAT_MODEL.
+"""`python -m worker.chat`: the process beside the web ones that owns the chat models.
 
-It listens on a Unix socket of MELLOW_HOME at once, and answers once the model is loaded, the first time after it was
-converted. It ends with exit code 1 and one line if that model cannot be loaded.
+It listens on a Unix socket of MELLOW_HOME at once. A model is loaded when it is first asked for, that of CHAT_MODEL at
+once, and converted before that if it is new; the process ends with exit code 1 and one line if that of CHAT_MODEL
+cannot be loaded.
 """
 
 from __future__ import annotations
@@ -12,61 +13,24 @@ import signal
 import sys
 import threading
 from contextlib import ExitStack
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 from app.config import ConfigError, Settings
-from models.chat.engine import ChatEngine
-from models.chat.forms import form_of, keep_newest
 from models.chat.server import ChatServer
 from models.chat.service import ChatService
-from models.chat.source import find_source
-from models.model_errors import AnswersRefused, LoadError, ModelError
-from worker.chat.conversion import convert_in_process
-
-
-class Models:
-    """Loads the chat models of one home, whose converted forms it keeps."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._cache = settings.home / "cache" / "chat"
-
-    def first(self) -> ChatEngine:
-        """Load the model of CHAT_MODEL; raises ModelError."""
-        return self._load(Path(self._settings.chat_model))
-
-    def named(self, said: dict[str, Any]) -> ChatEngine:
-        """Load what a line names, `folder` and maybe the `base` of its adapter; raises ModelError."""
-        folder, base = said.get("folder"), said.get("base") or self._settings.chat_model
-        if not isinstance(folder, str) or not isinstance(base, str) or not Path(folder).is_absolute():
-            raise AnswersRefused("A swap names the folder of a model or an adapter by its whole path.")
-        return self._load(Path(folder), Path(base))
-
-    def _load(self, folder: Path, base: Path | None = None) -> ChatEngine:
-        precision = self._settings.serving_compute_type
-        try:
-            source = find_source(folder, base)
-            form = form_of(source, precision, self._cache, partial(convert_in_process, compute_type=precision))
-        except OSError as error:
-            raise LoadError(f"{folder} cannot be read, or {self._cache} not be written: {error.strerror}.") from None
-        threads = self._settings.serving_threads or max(1, min(4, os.cpu_count() or 1))
-        engine = ChatEngine(form, form.name[:16], compute_type=precision, threads=threads)
-        keep_newest(self._cache)
-        return engine
+from models.model_errors import ModelError, WriterAway
+from worker.chat.loading import Models
 
 
 def main() -> int:
     """Serve until SIGTERM or SIGINT; returns the exit code."""
     try:
         settings = Settings.from_env()
-        if not settings.chat_model:
-            raise ConfigError("CHAT_MODEL names no chat model.")
     except ConfigError as error:
         print(error, file=sys.stderr, flush=True)
         return 2
-    service, models = ChatService(), Models(settings)
+    models = Models(settings)
+    service = ChatService(models.load, settings.chat_models_in_memory)
     for signum in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signum, lambda _signum, _frame: service.end())
     with ExitStack() as stack:
@@ -76,12 +40,14 @@ def main() -> int:
         if not _alone(settings.home, stack):
             print(f"Another generation process serves {settings.home}.", file=sys.stderr, flush=True)
             return 1
-        server = ChatServer(settings.chat_socket, service, lambda said: service.swap(lambda: models.named(said)))
-        stack.enter_context(server.listening())
+        stack.enter_context(ChatServer(settings.chat_socket, service, models.find).listening())
         failed: list[ModelError] = []
-        threading.Thread(target=_load_first, args=(service, models, failed), daemon=True, name="load").start()
         writing = threading.Thread(target=service.run, daemon=True, name="write")
         writing.start()
+        if settings.chat_model:
+            threading.Thread(target=_load_first, args=(service, models, failed), daemon=True, name="first").start()
+        else:
+            print("Chat models are loaded when they are asked for.", flush=True)
         writing.join()  # this thread is free for signals, also while the model writes
     for reason in failed:
         print(reason, file=sys.stderr, flush=True)
@@ -106,8 +72,10 @@ def _alone(home: Path, stack: ExitStack) -> bool:
 
 def _load_first(service: ChatService, models: Models, failed: list[ModelError]) -> None:
     try:
-        name = service.swap(models.first)
+        name = service.load(models.find(None))
         print(f"The chat model {name} is ready.", flush=True)
+    except WriterAway:
+        return  # it is being stopped
     except ModelError as error:
         failed.append(error)
         service.end()

@@ -23,6 +23,7 @@ from app.routes import table_view
 from app.routes.number_format import WORDS
 from app.routes.system import audit_words
 from app.routes.table_view import Column, Table
+from app.runtime.chat.models_in_memory import models_in_memory
 from app.runtime.queue import QueueTaken
 from app.schemas.days import parse_day
 from app.services.people import accounts
@@ -63,6 +64,7 @@ def page() -> ResponseReturnValue:
         mellow_version=VERSION,
         **_queue(),
         parts=mellow().parts(),
+        chat_models=models_in_memory(settings),
         runs=system.waiting_runs(session),
         untaken=untaken.first(session),
         untaken_queue=untaken.queue_of,

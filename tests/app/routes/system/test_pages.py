@@ -6,9 +6,13 @@ import io
 import re
 import subprocess
 import sys
+import threading
 import zipfile
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from flask import Flask
@@ -21,9 +25,13 @@ from sqlalchemy.orm import Session
 from app import create_app
 from app.db import AuditEvent, write_transaction
 from app.launch.parts import Part, write_parts
+from app.runtime.chat.process_writer import ProcessWriter
 from app.runtime.queue import report_worker
 from app.services.system import audit_copies, backups, system
 from app.version import VERSION
+from models.chat.server import ChatServer
+from models.chat.service import ChatService
+from models.chat.source import Named
 from models.serving.hot_swap import ServingState
 from models.store.store import CheckpointStore
 from tests import factories
@@ -91,6 +99,19 @@ def test_parts_that_ended_are_told_on_system_and_training(app: Flask, admin: Per
     write_parts(home, {"web": Part(), "worker": Part("running", 1, "worker was ended by SIGKILL.")})
     assert "SIGKILL" not in browser.get("/admin").text
     assert "<td>once</td>" in browser.get("/admin/system").text
+
+
+def test_the_chat_models_that_the_generation_process_holds_are_listed(app: Flask, admin: Person) -> None:
+    settings, browser = parts(app).settings, admin.browser()
+    assert "Chat models in memory" not in browser.get("/admin/system").text
+    service = ChatService(lambda _: cast(Any, SimpleNamespace(name="tiny")), most_models=2)
+    with ChatServer(settings.chat_socket, service, lambda named: cast(Named, named)).listening():
+        assert "None: a model is loaded when it is first asked for." in browser.get("/admin/system").text
+        threading.Thread(target=service.run, daemon=True).start()
+        ProcessWriter(settings.chat_socket, Path("/store/000007")).load()
+        assert '<code translate="no">/store/000007</code>' in browser.get("/admin/system").text
+        service.end()
+    assert "Chat models in memory" not in browser.get("/admin/system").text
 
 
 def test_parts_of_another_machine_are_told_with_its_name(app: Flask, admin: Person) -> None:

@@ -14,6 +14,7 @@ import pytest
 from app.runtime.chat.process_writer import ProcessWriter
 from models.chat import wire
 from models.chat.conversation import Message
+from models.chat.source import Named
 from models.chat.writing import Again, Answer, AnswerRequest, Event, Piece, Written
 from models.model_errors import AnswersRefused, LoadError, WriterAway, WriterBusy
 
@@ -92,8 +93,36 @@ def test_a_process_that_says_nothing_is_waited_for_only_so_long(tmp_path: Path, 
     def say_nothing(connection: socket.socket, _: bytes) -> None:
         assert connection.recv(1) == b""
 
+    silence, whole = limits
     with other_side(tmp_path, say_nothing) as path, pytest.raises(WriterAway, match="did not answer in time"):
-        list(ProcessWriter(path, silence=limits[0], whole=limits[1]).write(REQUEST))
+        list(ProcessWriter(path, silence=silence, whole=whole).write(REQUEST))
+
+
+def test_a_model_is_named_and_its_loading_is_waited_for_longer_than_a_silence(tmp_path: Path) -> None:
+    asked = []
+
+    def tell(connection: socket.socket, line: bytes) -> None:
+        asked.append(wire.read_model(wire.parsed(line)))
+        connection.sendall(b'{"event": "loading"}\n')
+        threading.Event().wait(0.2)
+        connection.sendall(wire.event_line(EVENTS[-1]))
+
+    with other_side(tmp_path, tell) as path:
+        writer = ProcessWriter(path, Path("/store/000003"), Path("/store/000002"), silence=0.1)
+        assert list(writer.write(REQUEST)) == EVENTS[-1:]
+    assert asked == [Named(Path("/store/000003"), Path("/store/000002"))]
+
+
+def test_a_model_is_loaded_and_says_its_name(tmp_path: Path) -> None:
+    asked = []
+
+    def tell(connection: socket.socket, line: bytes) -> None:
+        asked.append(wire.parsed(line))
+        connection.sendall(b'{"event": "loaded", "model": "abc"}\n')
+
+    with other_side(tmp_path, tell) as path:
+        assert ProcessWriter(path, Path("/store/000002")).load() == "abc"
+    assert asked == [{"ask": "load", "folder": "/store/000002"}]
 
 
 def test_closing_the_iterator_closes_the_connection(tmp_path: Path) -> None:
@@ -130,3 +159,11 @@ def test_what_is_not_understood_is_a_sentence(tmp_path: Path, line: bytes) -> No
 def test_a_line_that_asks_for_what_cannot_be_is_refused(said: dict[str, object]) -> None:
     with pytest.raises(AnswersRefused):
         wire.read_request(said)
+
+
+@pytest.mark.parametrize(
+    "said", [{"folder": 7}, {"folder": "model"}, {"base": "/base"}, {"folder": "/x", "base": "y"}, {"folder": "/\0"}]
+)
+def test_a_model_that_is_named_by_less_than_a_whole_path_is_refused(said: dict[str, object]) -> None:
+    with pytest.raises(AnswersRefused, match="by the whole path of its folder"):
+        wire.read_model(said)
