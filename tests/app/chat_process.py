@@ -32,12 +32,13 @@ class ChatProcess:
     """The home of a process, and what it can load without torch."""
 
     def __init__(self, folder: Path) -> None:
-        self.home = folder / "home"
+        self.home, self.store = folder / "home", folder / "store"
         self.model = build_tiny_chat(folder / "model", ends=False)
         self.adapter = build_tiny_adapter(self.model, folder / "adapter")
         self._environ = {
             "PATH": os.environ["PATH"],
             "MELLOW_HOME": str(self.home),
+            "MELLOW_STORE": str(self.store),
             "CHAT_MODEL": str(self.model),
             "SERVING_COMPUTE_TYPE": "float32",
             "SERVING_THREADS": "1",
@@ -66,10 +67,9 @@ class ChatProcess:
                 process.kill()
 
     def settings(self, settings: Settings) -> Settings:
-        """Settings of a studio whose answers come from it; its store is the process's own, emptied."""
-        store = self.home / "versions"
-        shutil.rmtree(store, ignore_errors=True)
-        found = dataclasses.replace(settings, chat_model=str(self.model), store=store)
+        """Settings of a studio whose answers come from it, and whose store, empty now, is the one that it knows."""
+        shutil.rmtree(self.store, ignore_errors=True)
+        found = dataclasses.replace(settings, chat_model=str(self.model), store=self.store)
         found.chat_socket.parent.mkdir(parents=True, exist_ok=True)
         found.chat_socket.unlink(missing_ok=True)
         found.chat_socket.symlink_to(self.socket)

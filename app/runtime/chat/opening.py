@@ -39,8 +39,6 @@ def _of_server(settings: Settings, number: int, address: str, model: str) -> Cha
 
 def _of_process(settings: Settings, store: CheckpointStore, number: int, base: int) -> ChatGenerator:
     """Let the generation process load a version whose base is in version `base`."""
-    if not settings.chat_model:
-        raise LoadError(f"Version {number} is one of a chat model: CHAT_MODEL must be set, so that a process writes.")
     if base != number:
         store.verify(base)
     writer = ProcessWriter(settings.chat_socket, store.folder(number), store.folder(base))

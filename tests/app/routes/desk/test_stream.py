@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -206,7 +207,9 @@ def test_whoever_is_not_in_the_project_hears_nothing(project: Project, annotator
     assert (refused.status_code, "takes turns" in refused.text) == (422, True)
 
 
-def test_the_desk_knows_the_task(project: Project, admin: Person) -> None:
+def test_the_desk_knows_the_task_and_the_settings_are_those_of_answers(
+    session: Session, project: Project, admin: Person
+) -> None:
     browser = admin.browser()
     page = browser.get("/p/help/annotate").text
     assert 'data-task="answering"' in page
@@ -216,3 +219,21 @@ def test_the_desk_knows_the_task(project: Project, admin: Person) -> None:
     assert "Be brief." in settings
     assert "What makes an answer good" in settings
     assert "system_message" not in browser.get("/admin/guidelines").text
+    form: dict[str, Any] = {
+        "overlap": 1,
+        "most_skips": 3,
+        "gold_every": 20,
+        "break_minutes": 45,
+        "question": "best_of_two",
+        "tags": "",
+    }
+    seen = re.search('name="seen" value="([^"]+)"', settings)
+    assert seen is not None
+    form |= {"guidelines": "Be kind.", "seen": seen[1], "system_message": "Say little.", "answer_tokens": 15}
+    place = "/p/help/admin/guidelines"
+    refused = browser.submit(place, form, page=place)
+    assert (refused.status_code, "Say little." in refused.text) == (422, True)
+    assert browser.submit(place, form | {"answer_tokens": 20}, page=place).status_code == 302
+    session.rollback()  # an older snapshot
+    decided = studio_settings.settings(session)
+    assert (decided.system_message, decided.answer_tokens, decided.cards) == ("Say little.", 20, 2)
