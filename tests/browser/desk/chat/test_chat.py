@@ -180,6 +180,7 @@ def test_what_is_stopped_or_breaks_off_loses_nothing(writer: Writer) -> None:
     page.locator("#text").blur()
     page.keyboard.press("2")
     expect_source(page, "Another?")
+    expect_saved(page, "Saved: “Ride it first.”")  # what is sent late asks for the next screen by itself
     page.evaluate("window.streams[1].cut()")
     expect(page.locator("#problem-text")).to_contain_text("Mellow cannot be reached")
     expect(page.locator("#screen")).to_be_hidden()
