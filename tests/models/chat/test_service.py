@@ -203,6 +203,7 @@ def test_a_model_that_leaves_finishes_what_it_writes_and_what_waits_for_it_is_wr
         first = Heard(service)
         assert slow.entered.acquire(timeout=PATIENCE)
         waiting, named = Heard(service), Heard(service, model=OTHER)
+        service.load(OTHER)  # for which the other one leaves
         other.may_go_on.release()
         slow.may_go_on.release(2)
         assert [one.settled() for one in (first, named, waiting)] == [None] * 3
