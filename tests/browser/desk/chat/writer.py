@@ -26,7 +26,8 @@ def screen(number: int, text: str, **values: Any) -> dict[str, Any]:
         {"id": 10 * number + place, "text": text, "html": html}
         for place, (text, html) in enumerate(zip(TEXTS, HTML, strict=True))
     ]
-    told = {"turns": [], "system": "", "looks_like": None, "exhausted": False, "version": 1, "metadata": None}
+    told: dict[str, Any] = {"turns": [], "system": "", "looks_like": None, "exhausted": False}
+    told |= {"version": 1, "metadata": None}
     return {"id": number, "text": text, "candidates": candidates, **told, **values}
 
 
@@ -62,5 +63,5 @@ class Writer:
         return bool(self.page.evaluate("number => window.streams[number].closed", number))
 
     def _judge(self, route: Route) -> None:
-        self.judged.append(route.request.post_data_json)
+        self.judged.append(dict(route.request.post_data_json or {}))
         route.fulfill(status=201, json={"id": len(self.judged)})
