@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, expect
@@ -105,7 +106,7 @@ def told_apart(product: Product) -> None:
     assert all(row["chosen"][0]["role"] == "assistant" for row in conversations)
 
 
-def exported(product: Product, project: str) -> list[dict[str, object]]:
+def exported(product: Product, project: str) -> list[dict[str, Any]]:
     address = f"{product.url}{project}/api/v1/preferences?format=trl"
     asked = urllib.request.Request(address, headers={"Authorization": f"Bearer {ADMIN_TOKEN}"})
     with urllib.request.urlopen(asked) as answer:

@@ -17,7 +17,7 @@ from werkzeug.test import TestResponse
 from app.db import Candidate, Generation, Judgment, Preference, Project, ProjectRole, enter
 from app.services.projects import memberships
 from app.services.prompts import prompts, studio_settings
-from tests.app.chat_process import ChatProcess
+from tests.app.runtime.chat.chat_process import ChatProcess
 from tests.app.runtime.test_background import wait_until
 from tests.studio import Person, make_person, parts, rows
 

@@ -123,4 +123,5 @@ def test_the_tables_tell_what_was_said_before_a_prompt(admin: Person, session: S
         page = browser.get(path).text
         assert all(said in page for said in ("2 turns before", "I am Ada.", "Hello!"))
     assert "I am Ada." in browser.get(f"/admin/data/prompts/{prompt.id}/delete").text
-    assert admin.call("GET", "/prompts?state=all").json["prompts"][0]["turns"] == turns
+    told = admin.call("GET", "/prompts?state=all").get_json()
+    assert told["prompts"][0]["turns"] == turns

@@ -1,0 +1,1 @@
+"""Tests of the desk where several people, versions or databases take part."""
