@@ -275,12 +275,13 @@ class Product(Program):
         """The line that says where to go, once everything answers."""
         return self.wait_for_line("Mellow is ready: ")
 
-    def learn_from_quick_answers(self) -> None:
-        """Let answers count that come within less than a second, as those of tests do."""
+    def learn_from_quick_answers(self, project: int = 1) -> None:
+        """Let answers of a project count that come within less than a second, as those of tests do."""
+        name = "least_seconds" if project == 1 else f"{project}/least_seconds"
         with closing(sqlite3.connect(self.home / "mellow.db", timeout=30)) as database:
             database.execute(
-                "INSERT OR REPLACE INTO studio_settings (name, value, changed_at) VALUES ('least_seconds', ?, ?)",
-                ('{"value": 0}', "2026-01-02 03:04:05.000000"),
+                "INSERT OR REPLACE INTO studio_settings (name, value, changed_at) VALUES (?, ?, ?)",
+                (name, '{"value": 0}', "2026-01-02 03:04:05.000000"),
             )
             database.commit()
 

@@ -26,10 +26,11 @@ def test_a_studio_rewrites_and_answers_side_by_side(chrome: Browser, tmp_path: P
     expect.set_options(timeout=PATIENCE_MS)
     model = build_tiny_chat(tmp_path / "model", ends=False)
     with Product(tmp_path / "home", WEB_CONCURRENCY="2", CHAT_MODEL=str(model), **ADMIN) as product:
-        product.learn_from_quick_answers()
         with Visitor(chrome, product.url) as ada:
             ada.sign_in()
             create(ada)
+            for project in (1, 2):
+                product.learn_from_quick_answers(project)
             for name, roles in (("bea", ("annotator", "annotator")), ("rex", ("", "reviewer"))):
                 add(ada, name, roles)
         with Visitor(chrome, product.url) as bea:
@@ -84,7 +85,7 @@ def judge(person: Visitor, project: str, texts: tuple[str, ...]) -> None:
         page.fill("#text", text)
         page.press("#text", "Enter")
         expect(page.locator("#source")).to_have_text(text)
-        expect(page.locator("[aria-busy=true]")).to_have_count(0)
+        expect(page.locator("[aria-busy=true]:not(#guidelines-text)")).to_have_count(0)
         expect(page.locator(".choice").first).to_be_enabled()
         with page.expect_response("**/api/v1/judgments") as saved:
             page.keyboard.press("1")
