@@ -71,7 +71,7 @@ FIRST_TOKENS = 15
 """As many are judged by the version before; later ones would be likelier, and answers differ in length."""
 SHOWN = 3
 DEFAULTS: Mapping[str, Any] = {
-    "learning_rate": 5e-4,
+    "learning_rate": 2e-4,
     "beta": 0.1,
     "num_train_epochs": 2,
     "per_device_train_batch_size": 4,

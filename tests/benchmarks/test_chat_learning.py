@@ -68,4 +68,4 @@ def test_a_tiny_model_is_clicked_trained_and_measured(
     (line,) = [json.loads(line) for line in capsys.readouterr().out.splitlines() if line.startswith("{")]
     assert line["claim"] == '3 clicks on a chat model, {"max_steps": 1}, person 1'
     assert 0 <= line["measured"]["shown"] <= 1
-    assert line["baseline_measured"]["words"] > 0
+    assert line["baseline_measured"]["nats_a_token"] < 0
