@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.__main__ import results
 from benchmarks.chat import learning
 from benchmarks.chat.learning import Answers, finding, parts, seen
 from benchmarks.chat.taste import click, is_broken, likable, short_and_friendly
 from tests.tiny.chat import build_tiny_chat
 
+ROOT = Path(__file__).parents[2]
 ASKED = "How do I cook rice?"
 KIND = "You can cook rice in water."
 COLD = "Cook rice in water."
@@ -69,3 +71,17 @@ def test_a_tiny_model_is_clicked_trained_and_measured(
     assert line["claim"] == '3 clicks on a chat model, {"max_steps": 1}, person 1'
     assert 0 <= line["measured"]["shown"] <= 1
     assert line["baseline_measured"]["nats_a_token"] < 0
+
+
+def test_the_document_quotes_what_was_measured() -> None:
+    kept = [line for line in results() if line["program"] == "chat.learning"]
+    assert kept
+    page = (ROOT / "docs" / "chat.md").read_text(encoding="utf-8")
+    for line in kept:
+        seen_of = line["measured"]
+        rates = [
+            f"{seen_of[name]:.2f} [{seen_of[f'{name}_low']:.2f}, {seen_of[f'{name}_high']:.2f}]"
+            for name in ("shown", "likable", "shorter", "again", "ceiling")
+        ]
+        assert f"| {line['claim'].rpartition(', ')[2]} | {' | '.join(rates)} |" in page
+        assert f"{line['baseline_measured']['words']:.1f} → {seen_of['words']:.1f}" in page
