@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from threading import BoundedSemaphore
 from typing import cast
 
-from flask import current_app, has_app_context
+from flask import current_app, has_app_context, has_request_context
 from flask_login import current_user
 from redis.exceptions import RedisError
 from sqlalchemy.orm import Session, sessionmaker
 
 from app.config import Settings
-from app.db import FIRST, project_of, sessions_of
+from app.db import ANSWERING, FIRST, project_of, sessions_of, task_of
 from app.domain_errors import NotReady
 from app.extensions import db
 from app.launch.parts import Part, read_parts
@@ -139,7 +139,8 @@ class Mellow:
     @property
     def longest_text(self) -> int:
         """Return the most characters of a text that is written at the desk of the request's project."""
-        return LONGEST_IN_CHAT if current_user.seat.answers else self.settings.max_text_length
+        answers = current_user.seat.answers if has_request_context() else task_of(db.session()) == ANSWERING
+        return LONGEST_IN_CHAT if answers else self.settings.max_text_length
 
     @property
     def sampling(self) -> Sampling:

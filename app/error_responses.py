@@ -17,10 +17,20 @@ from app.access import page_before
 from app.db import now
 from app.db.away import is_away, why_away
 from app.db.full_disk import is_full
-from app.domain_errors import PROBLEM_JSON, Away, DiskFull, DomainError, Overloaded
+from app.domain_errors import PROBLEM_JSON, Away, DiskFull, DomainError, NotReady, Overloaded
 from app.extensions import login
 from app.words import N_, gettext, moment, number
-from models.model_errors import AnswersRefused, InputTooLong, NoLongerWanted, StoreAway, WriterAway, WriterBusy
+from models.model_errors import (
+    AnswersRefused,
+    InputTooLong,
+    LoadError,
+    ModelError,
+    NoLongerWanted,
+    StoreAway,
+    StoreError,
+    WriterAway,
+    WriterBusy,
+)
 
 AWAY_SECONDS = 2
 """After so many seconds it is worth to ask again for what needed a part that does not answer."""
@@ -73,6 +83,12 @@ def register_error_handlers(app: Flask) -> None:
     def _writer_away(error: WriterAway) -> Response:
         app.logger.warning("%s %s: %s", request.method, _asked_for(), error)
         return _domain(Away(str(error), again=AWAY_SECONDS))
+
+    @app.errorhandler(LoadError)
+    @app.errorhandler(StoreError)
+    def _not_loaded(error: ModelError) -> Response:
+        app.logger.error("%s %s: %s", request.method, _asked_for(), error)
+        return _domain(NotReady(gettext("The model is not ready: %(reason)s", reason=str(error))))
 
     @app.errorhandler(StoreAway)
     def _store_away(error: StoreAway) -> Response:

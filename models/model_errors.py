@@ -9,7 +9,8 @@ ModelError
 ├── LoadError             a version cannot be loaded for serving
 ├── InputTooLong          the text has more tokens than the model is given
 ├── NoLongerWanted        nobody waits for the rewrites any more
-├── AnswersRefused        a chat model cannot be asked for these answers: a conversation or a number does not fit
+├── AnswersRefused        a chat model cannot be asked for these answers
+│   └── ConversationRefused  the conversation itself is why: it is too long, or has another order of turns
 ├── WriterBusy            a writer of answers has too much to do, and says when to ask again
 ├── WriterAway            a writer of answers does not answer, or broke off
 ├── RecipeError           a setting of a recipe cannot be used
@@ -59,6 +60,10 @@ class NoLongerWanted(ModelError):
 
 class AnswersRefused(ModelError):
     """A chat model cannot be asked for these answers: its conversation or one of its numbers does not fit."""
+
+
+class ConversationRefused(AnswersRefused):
+    """A chat model cannot answer this conversation, whatever else is set."""
 
 
 class WriterBusy(ModelError):

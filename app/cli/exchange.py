@@ -40,7 +40,7 @@ def import_prompts(path: Path, left_out: tuple[str, ...]) -> None:
     Its other columns are kept with the texts, but for those that are left out. A folder or a zip in the layout of the
     Hugging Face hub is read as its one file of data.
     """
-    session, longest, report = db.session(), mellow().settings.max_text_length, ImportReport()
+    session, longest, report = db.session(), mellow().longest_text, ImportReport()
     found = imports.preview(session, path, {}, longest)
     _refuse_unclear_columns(found, left_out)
     leave_out = [*found.mapping.leave_out, *left_out]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from models.model_errors import AnswersRefused
+from models.model_errors import ConversationRefused
 
 MOST_MESSAGES = 200
 MOST_CHARACTERS = 400_000
@@ -21,33 +21,37 @@ class Message:
 
 
 def read_messages(found: Any) -> tuple[Message, ...]:
-    """Return messages from their JSON, a list of `role` and `content`; raises AnswersRefused."""
+    """Return messages from their JSON, a list with `role` and `content`; raises ConversationRefused."""
     if not isinstance(found, list) or not all(_is_message(one) for one in found):
-        raise AnswersRefused("A conversation is a list of messages, each with a role and a content that are texts.")
+        raise ConversationRefused(
+            "A conversation is a list of messages, each with a role and a content that are texts."
+        )
     return tuple(Message(one["role"], one["content"]) for one in found)
 
 
 def check_conversation(messages: Sequence[Message]) -> None:
-    """Raise AnswersRefused unless the model can answer.
+    """Raise ConversationRefused unless the model can answer.
 
     A system message may come first; then user and assistant take turns, and the user has the last word.
     """
     if len(messages) > MOST_MESSAGES:
-        raise AnswersRefused(f"The conversation has {len(messages)} messages, and {MOST_MESSAGES} are the most.")
+        raise ConversationRefused(f"The conversation has {len(messages)} messages, and {MOST_MESSAGES} are the most.")
     if sum(len(message.content) for message in messages) > MOST_CHARACTERS:
-        raise AnswersRefused(f"The conversation is longer than {MOST_CHARACTERS:,} characters: shorten it.")
+        raise ConversationRefused(f"The conversation is longer than {MOST_CHARACTERS:,} characters: shorten it.")
     turns = messages[1:] if messages and messages[0].role == "system" else messages
     for place, message in enumerate(turns):
         expected = ("user", "assistant")[place % 2]
         if message.role != expected:
-            raise AnswersRefused(
+            raise ConversationRefused(
                 f"A message of the {message.role} stands where one of the {expected} is expected: a system message may "
                 "come first, then user and assistant take turns."
             )
         if not message.content.strip():
-            raise AnswersRefused(f"A message of the {message.role} is empty.")
+            raise ConversationRefused(f"A message of the {message.role} is empty.")
     if len(turns) % 2 == 0:
-        raise AnswersRefused("The last message of a conversation must be the user's, so that there is one to answer.")
+        raise ConversationRefused(
+            "The last message of a conversation must be the user's, so that there is one to answer."
+        )
 
 
 def _is_message(found: Any) -> bool:

@@ -15,7 +15,7 @@ from tokenizers import Tokenizer
 
 from models.chat.conversation import Message
 from models.chat.template import ChatTemplate
-from models.model_errors import AnswersRefused, LoadError
+from models.model_errors import AnswersRefused, ConversationRefused, LoadError
 
 CHAT_FILE = "chat.json"
 TOKENIZER_FILE = "tokenizer.json"
@@ -40,14 +40,14 @@ class Reader:
     def tokens(self, messages: Sequence[Message], max_tokens: int) -> list[str]:
         """Return the conversation as tokens, up to where the answer begins.
 
-        Raises AnswersRefused, also where the model cannot hold it and an answer of `max_tokens`: nothing is cut.
+        Raises ConversationRefused, also where the model cannot hold it and an answer of `max_tokens`: nothing is cut.
         """
         text = self._template.render(messages)
         tokens: list[str] = self.tokenizer.encode(text, add_special_tokens=False).tokens
         if not tokens:
             raise AnswersRefused("The model's chat template makes nothing of this conversation.")
         if len(tokens) + max_tokens > self.positions:
-            raise AnswersRefused(
+            raise ConversationRefused(
                 f"The conversation has {len(tokens):,} tokens and an answer may have {max_tokens:,}, but the model "
                 f"holds {self.positions:,}: begin a new conversation, or ask for a shorter answer."
             )

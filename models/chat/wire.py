@@ -16,7 +16,15 @@ from typing import Any
 from models.chat.conversation import read_messages
 from models.chat.source import Named
 from models.chat.writing import Again, Answer, AnswerRequest, Event, Piece, Written
-from models.model_errors import AnswersRefused, LoadError, ModelError, StoreError, WriterAway, WriterBusy
+from models.model_errors import (
+    AnswersRefused,
+    ConversationRefused,
+    LoadError,
+    ModelError,
+    StoreError,
+    WriterAway,
+    WriterBusy,
+)
 
 LONGEST_LINE = 4 * 1024 * 1024
 
@@ -122,13 +130,11 @@ def error_of(said: Mapping[str, Any]) -> ModelError:
     sentence = str(said.get("sentence", ""))
     if said.get("kind") == "busy":
         return WriterBusy(sentence, float(said["retry_after"]))
-    kind: type[ModelError] = {"refused": AnswersRefused, "load": LoadError, "store": StoreError}.get(
-        str(said.get("kind")), WriterAway
-    )
-    return kind(sentence)
+    return _ERRORS.get(str(said.get("kind")), WriterAway)(sentence)
 
 
 _ERRORS: Mapping[str, type[ModelError]] = {
+    "conversation": ConversationRefused,
     "refused": AnswersRefused,
     "busy": WriterBusy,
     "load": LoadError,

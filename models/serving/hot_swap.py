@@ -200,11 +200,14 @@ class Shared(Generic[Held]):
     def __init__(self, load: Callable[[int], Held]) -> None:
         self._load = load
         self._lock = threading.Lock()
+        self._loading: dict[int, threading.Lock] = {}
         self._held: WeakValueDictionary[int, Held] = WeakValueDictionary()
 
     def __call__(self, number: int) -> Held:
-        """Return a version; raises what `load` raises."""
+        """Return a version; raises what `load` raises. Only those wait for a load that ask for the same version."""
         with self._lock:
+            own = self._loading.setdefault(number, threading.Lock())
+        with own:
             found = self._held.get(number)
             if found is None:
                 found = self._held[number] = self._load(number)

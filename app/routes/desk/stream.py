@@ -1,6 +1,7 @@
 """A screen of answers as server-sent events, while they are written (WHATWG HTML, section 9.2).
 
-    begun     the conversation that is answered; not for a screen that was drawn before
+    begun     the conversation that is answered; not for a screen that was drawn before. It comes once more, with
+              another one, where others took the place at the first meanwhile
     piece     the next piece of an answer
     again     what was written of an answer no longer counts
     screen    the screen, as it is stored: the last event
@@ -17,6 +18,7 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
+from http import HTTPStatus
 from queue import Empty, SimpleQueue
 from typing import Any
 
@@ -47,9 +49,13 @@ def streamed(work: Work, gone: Gone) -> Response:
 
     @copy_current_request_context
     def run() -> None:
-        g._login_user = person  # who must not be looked up once more
-        enter(db.session(), project)
-        told.put(_last(work, lambda: left.is_set() or gone(), lambda event: told.put(_event(event))))
+        last: _Event | Response = Response(status=HTTPStatus.INTERNAL_SERVER_ERROR)
+        try:
+            g._login_user = person  # who must not be looked up once more
+            enter(db.session(), project)
+            last = _last(work, lambda: left.is_set() or gone(), lambda event: told.put(_event(event)))
+        finally:
+            told.put(last)  # whatever happens, or the client would wait for ever
 
     db.session.rollback()  # while others draw first, this request needs no connection
     threading.Thread(target=run, name="answers", daemon=True).start()
@@ -89,7 +95,7 @@ def _lines(first: _Event, told: SimpleQueue[_Event | Response]) -> Iterator[str]
 
 def _problem(answer: Response) -> dict[str, Any]:
     """Return a problem document as the last event says it."""
-    document: dict[str, Any] = json.loads(answer.get_data())
+    document: dict[str, Any] = json.loads(answer.get_data() or b'{"status": 500}')
     again = answer.headers.get("Retry-After")
     return document | ({"retry_after": int(again)} if again else {})
 

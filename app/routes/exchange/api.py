@@ -90,7 +90,7 @@ def preview_import(upload_id: str, query: ImportQuery) -> ResponseReturnValue:
     """Preview an import: the content of the file, and what would be stored of it."""
     files = uploads()
     path = files.path(upload_id)
-    longest = mellow().settings.max_text_length
+    longest = mellow().longest_text
     found = imports.preview(db.session(), path, query.wished(), longest)
     return {"id": upload_id, "name": files.name(upload_id), "bytes": path.stat().st_size, **found.as_json()}
 
@@ -111,7 +111,7 @@ def run_import(upload_id: str, body: ImportRequest) -> ResponseReturnValue:
     files = uploads()
     path = files.path(upload_id)
     plan = ImportPlan.of(body, files.name(upload_id))
-    parts, by, sessions = mellow(), user_id(), mellow().sessions
+    longest, by, sessions = mellow().longest_text, user_id(), mellow().sessions
     log = current_app.logger
     full = gettext("The disk is full: the rest of the file was not stored. Once there is room, import it again.")
     failed = gettext("Something went wrong on our side; the log says what.")
@@ -119,7 +119,7 @@ def run_import(upload_id: str, body: ImportRequest) -> ResponseReturnValue:
     def lines() -> Iterator[str]:
         try:
             with sessions() as session:
-                for progress in imports.run(session, by, path, plan, parts.settings.max_text_length):
+                for progress in imports.run(session, by, path, plan, longest):
                     yield json.dumps(progress.as_json()) + "\n"
         except DomainError as refusal:
             yield json.dumps({"problem": str(refusal)}) + "\n"

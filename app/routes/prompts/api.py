@@ -45,7 +45,7 @@ blueprint = Blueprint("api_prompts", __name__)
 def create_prompts() -> ResponseReturnValue:
     """Queue texts: a JSON list, JSON Lines, CSV or TSV."""
     report = prompt_bodies.import_prompts(
-        db.session(), user_id(), sent_body(), request.mimetype, "api", mellow().settings.max_text_length
+        db.session(), user_id(), sent_body(), request.mimetype, "api", mellow().longest_text
     )
     counts = {"added": report.added, "duplicates": report.duplicates, "systems": report.systems}
     return counts | {"rejected": report.rejected}, 201
@@ -70,7 +70,7 @@ def list_prompts(query: PromptQuery) -> ResponseReturnValue:
 @operation("Change a prompt", gives("The prompt.", Prompt), body=PromptChange)
 def change_prompt(prompt_id: int, body: PromptChange) -> ResponseReturnValue:
     """Change a prompt's priority, overlap, place in the queue or right answer."""
-    longest = mellow().settings.max_text_length
+    longest = mellow().longest_text
     return search.as_json(search.change(db.session(), user_id(), prompt_id, msgspec.to_builtins(body), longest))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
@@ -19,14 +19,23 @@ from app.db import Version as VersionRow
 from app.domain_errors import NotFound, NotReady
 from app.extensions import db
 from app.routes.versions.actions import promote
+from app.runtime.client import watched
 from app.schemas.kinds import LARGEST_ID
 from app.services.desk.answering import draw_answers, tell_nobody
 from app.services.prompts import prompts, studio_settings
 from app.services.versions import evaluations, learned, versions
 from app.words import gettext
 from models.chat.answers import AnyGenerator, ChatGenerator
-from models.model_errors import AnswersRefused, InputTooLong, ModelError, StoreError, WriterAway, WriterBusy
-from models.serving.screen import Screen, never
+from models.model_errors import (
+    AnswersRefused,
+    InputTooLong,
+    ModelError,
+    NoLongerWanted,
+    StoreError,
+    WriterAway,
+    WriterBusy,
+)
+from models.serving.screen import Screen
 from models.store.archive import Archive
 
 blueprint = Blueprint("api_versions", __name__)
@@ -77,19 +86,19 @@ def try_version(number: int, body: TrialRequest) -> ResponseReturnValue:
     versions.usable(db.session(), number)
     decided = studio_settings.settings(db.session())
     db.session.rollback()  # loading a version takes seconds, which no transaction should
-    sampling = parts.sampling
+    sampling, gone = parts.sampling, watched(request.environ)
 
     def draw(generator: AnyGenerator) -> Screen:
         if isinstance(generator, ChatGenerator):
-            return draw_answers(text, (), generator, sampling, decided, never, tell_nobody).screen
-        return generator.generate(text, sampling)
+            return draw_answers(text, (), generator, sampling, decided, gone, tell_nobody).screen
+        return generator.generate(text, sampling, gone=gone)
 
     serving = parts.serving.current()
     here = serving if serving is not None and serving.version == number else None
     try:
-        with parts.draws_here.one(user_id()):
+        with parts.draws_here.one(user_id(), gone):
             screen = draw(here) if here else parts.trial.ask(number, draw)
-    except (InputTooLong, AnswersRefused, WriterBusy, WriterAway):
+    except (InputTooLong, AnswersRefused, NoLongerWanted, WriterBusy, WriterAway):
         raise
     except ModelError as error:
         raise NotReady(str(error)) from None

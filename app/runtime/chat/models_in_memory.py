@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from app.config import Settings
 from app.runtime.chat.process_writer import ProcessWriter
-from models.model_errors import WriterAway
+from models.model_errors import ModelError
 
 
 def models_in_memory(settings: Settings) -> list[str] | None:
@@ -13,6 +13,6 @@ def models_in_memory(settings: Settings) -> list[str] | None:
         return None
     try:
         health = ProcessWriter(settings.chat_socket).health()
-    except WriterAway:
+    except ModelError:
         return None
     return [str(model["folder"]) for model in health["models"]]

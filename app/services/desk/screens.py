@@ -20,7 +20,7 @@ from app.services.system import audit
 from app.services.training.reward.heads import Chooser
 from app.words import gettext
 from models.chat.answers import AnyGenerator, ChatGenerator
-from models.model_errors import AnswersRefused, InputTooLong, ModelError, NoLongerWanted, WriterAway, WriterBusy
+from models.model_errors import ConversationRefused, InputTooLong, ModelError
 from models.serving import pool
 from models.serving.generator import Sampling, Screen
 from models.serving.screen import Gone, never
@@ -75,8 +75,8 @@ def next_screen(
     changed since, its cards are chosen again. Now and then it is an attention check. A prompt for several people shows
     all of them the same candidates, each in a random order of their own. With a version `beside`, what is drawn has
     cards of both; `tell` hears the answers of a chat model while they are written. Raises NoLongerWanted as soon as
-    `gone` tells so, WriterBusy and WriterAway; the prompt then waits for anybody. Raises AnswersRefused for a prompt
-    that the model does not take, which has then left the queue.
+    `gone` tells so, and ModelError if the model cannot be asked; the prompt then waits for anybody. Raises
+    ConversationRefused for a prompt that the model does not take, which has then left the queue.
     """
     decided = studio_settings.settings(session)
     reservations.renew(session, user_id, shown)
@@ -102,10 +102,10 @@ def next_screen(
             served = _serve(session, generator, user_id, prompt, sampling, decided, chooser, gone, beside, tell)
         except InputTooLong as refusal:
             _set_aside(session, prompt, str(refusal))
-        except AnswersRefused as refusal:
+        except ConversationRefused as refusal:
             _set_aside(session, prompt, str(refusal))
-            raise  # the settings may be why, and then no other prompt must leave
-        except (NoLongerWanted, WriterBusy, WriterAway):
+            raise  # the system message may be why, and then no other prompt must leave at once
+        except ModelError:
             reservations.release(session, user_id, prompt.id)
             raise
         else:

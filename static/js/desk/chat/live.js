@@ -45,7 +45,9 @@ export async function follow(kind, work) {
   };
   requestAnimationFrame(paint); // what is there already is shown whole
   try {
-    return await work;
+    const found = await work;
+    if (found === null && following === own && leave()) element("screen").hidden = true; // others took the prompt
+    return found;
   } catch (error) {
     if (following === own && leave()) element("screen").hidden = true;
     throw error;

@@ -31,11 +31,21 @@ export const written = (kind) => latest.get(kind);
  * @returns {Promise<Screen | null>}
  */
 export async function post(body, signal) {
+  const kind = body.from ? "queue" : "typed";
   /** @type {Written} */
-  const now = { text: body.text ?? "", turns: body.turns ?? [], system: "", answers: [] };
-  latest.set(body.from ? "queue" : "typed", now);
+  let now = { text: body.text ?? "", turns: body.turns ?? [], system: "", answers: [] };
+  latest.set(kind, now);
+  /** @param {Event} event */
+  const tell = (event) => {
+    if (event.name === "begun" && now.answers.length) {
+      const next = { ...now, answers: [] }; // of another prompt: others took the place at the first one
+      if (latest.get(kind) === now) latest.set(kind, next);
+      now = next;
+    }
+    take(event, now);
+  };
   /** @type {Screen | { last: Event } | null} */
-  const answer = await call("POST", "/generations", body, signal, (response) => read(response, (event) => take(event, now)));
+  const answer = await call("POST", "/generations", body, signal, (response) => read(response, tell));
   if (!answer || !("last" in answer)) return answer;
   const { name, data } = answer.last;
   if (name === "problem") throw new ApiError(data.detail, data.status, data.retry_after);

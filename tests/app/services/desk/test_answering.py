@@ -16,7 +16,15 @@ from app.services.prompts import prompts, studio_settings
 from models.chat.answers import ChatGenerator
 from models.chat.conversation import Message
 from models.chat.writing import Again, Answer, AnswerRequest, Piece, Written
-from models.model_errors import AnswersRefused, ModelError, NoLongerWanted, WriterAway, WriterBusy
+from models.model_errors import (
+    AnswersRefused,
+    ConversationRefused,
+    LoadError,
+    ModelError,
+    NoLongerWanted,
+    WriterAway,
+    WriterBusy,
+)
 from models.serving.generator import Sampling
 from tests import factories
 from tests.studio import rows
@@ -126,7 +134,16 @@ def test_the_second_of_two_people_sees_what_the_first_one_saw(
     assert "ended" not in second.sampling, "its cards have another order"
 
 
-@pytest.mark.parametrize("error", [WriterAway("Away."), WriterBusy("Busy.", 3), NoLongerWanted("Gone.")])
+@pytest.mark.parametrize(
+    "error",
+    [
+        WriterAway("Away."),
+        WriterBusy("Busy.", 3),
+        NoLongerWanted("Gone."),
+        LoadError("Damaged."),
+        AnswersRefused("There is no such model."),
+    ],
+)
 def test_what_could_not_be_written_waits_in_the_queue_for_anybody(
     session: Session,
     person: User,
@@ -148,8 +165,8 @@ def test_a_prompt_that_the_model_does_not_take_leaves_the_queue_and_no_other_one
 ) -> None:
     queued("Why? " * 50)
     queued("Why?")
-    writer.error = AnswersRefused("It is too long.")
-    with pytest.raises(AnswersRefused, match="too long"):
+    writer.error = ConversationRefused("It is too long.")
+    with pytest.raises(ConversationRefused, match="too long"):
         screens.next_screen(session, generator, person.id, SAMPLING, [])
     assert [one.queued for one in rows(session, Prompt)] == [False, True]
 

@@ -51,6 +51,21 @@ test("events may come in any pieces, characters cut in the middle among them, wi
   assert.deepEqual(written("typed").answers, ["schön"]);
 });
 
+test("another prompt may begin in the middle, and nothing of the first is left", async () => {
+  const drawn = post({ from: "queue", shown: [] });
+  await turn();
+  tell("begun", { text: "Why?", turns: [], system: "" });
+  tell("piece", { answer: 0, text: "Because" });
+  await turn();
+  const first = written("queue");
+  tell("begun", { text: "How?", turns: [], system: "" });
+  tell("piece", { answer: 1, text: "So" });
+  tell("screen", { id: 8 });
+  await drawn;
+  assert.notEqual(written("queue"), first);
+  assert.deepEqual([written("queue").text, written("queue").answers[0], written("queue").answers[1]], ["How?", undefined, "So"]);
+});
+
 test("a problem in the stream is the sentence of the server", async () => {
   const drawn = post({ text: "Hi" });
   await turn();
