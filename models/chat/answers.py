@@ -48,7 +48,7 @@ class ChatGenerator:
         """Return up to `wanted` answers to a conversation that differ, in the order in which they are told.
 
         Raises AnswersRefused, also if all answers are empty, WriterBusy, WriterAway, and NoLongerWanted as soon as
-        `gone` tells so, which is asked after each piece.
+        `gone` tells so, which is asked after each event.
         """
         request = AnswerRequest(tuple(messages), wanted, most_tokens, **asdict(sampling))
         started = time.perf_counter()

@@ -95,6 +95,11 @@ class Written:
     model: str
 
 
+@dataclass(frozen=True)
+class Waiting:
+    """Nothing is written yet: whoever hears it may look whether anybody still waits."""
+
+
 Event = Piece | Again | Answer | Written
 
 
@@ -106,5 +111,5 @@ def visible(text: str) -> str:
 class Writer(Protocol):
     """What a desk asks for answers."""
 
-    def write(self, request: AnswerRequest) -> Iterator[Event]:
+    def write(self, request: AnswerRequest) -> Iterator[Event | Waiting]:
         """Yield what is written while it is written, `Written` last."""

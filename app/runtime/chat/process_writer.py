@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import socket
 import time
 from collections.abc import Generator, Iterator
@@ -12,7 +11,7 @@ from typing import Any
 
 from models.chat import wire
 from models.chat.source import Named
-from models.chat.writing import AnswerRequest, Event, Written
+from models.chat.writing import AnswerRequest, Event, Waiting, Written
 from models.model_errors import ModelError, WriterAway
 
 CONNECT_SECONDS = 2.0
@@ -21,6 +20,10 @@ SILENCE_SECONDS = 60.0
 WHOLE_SECONDS = 300.0
 LOAD_SECONDS = 600.0
 """The longest wait for a model to be loaded: one that is new here is converted first."""
+
+LOOK_SECONDS = 0.5
+"""After so long without a line it is looked whether anybody still waits."""
+_CHUNK = 65536
 
 _AWAY = "The chat model does not answer: its generation process is not running, or is being started again."
 
@@ -45,7 +48,7 @@ class ProcessWriter:
         self._path, self._silence, self._whole = path, silence, whole
         self._model = Named(folder, base) if folder else None
 
-    def write(self, request: AnswerRequest) -> Iterator[Event]:
+    def write(self, request: AnswerRequest) -> Iterator[Event | Waiting]:
         """Yield what is written while it is written; closing the iterator cancels the request.
 
         A model that is not in memory is loaded first. Raises LoadError or StoreError if it cannot be, AnswersRefused,
@@ -55,7 +58,7 @@ class ProcessWriter:
         deadline = time.monotonic() + self._whole
         with closing(self._lines(wire.request_line(request, self._model), self._silence, deadline)) as lines:
             for said in lines:
-                event = wire.read_event(said)
+                event = Waiting() if said is None else wire.read_event(said)
                 yield event
                 if isinstance(event, Written):
                     return
@@ -70,32 +73,35 @@ class ProcessWriter:
 
     def _asked(self, question: bytes, seconds: float) -> dict[str, Any]:
         with closing(self._lines(question, seconds, time.monotonic() + seconds)) as lines:
-            said = next(lines)
+            said = next(said for said in lines if said is not None)
         if said.get("event") == "error":
             raise wire.error_of(said)
         return said
 
-    def _lines(self, question: bytes, silence: float, deadline: float) -> Generator[dict[str, Any]]:
-        """Send a line and yield those of the answer; raises WriterAway if it ends or does not come in time.
+    def _lines(self, question: bytes, silence: float, deadline: float) -> Generator[dict[str, Any] | None]:
+        """Send a line and yield those of the answer, and None now and then while none comes.
 
-        While a model is being loaded, silence is no matter.
+        While a model is being loaded, silence is no matter. Raises WriterAway if the answer ends before its last line
+        or does not come in time.
         """
-        pause = silence
         with self._connected() as connection:
             try:
                 connection.sendall(question)
-                with connection.makefile("rb") as file:
-                    while True:
-                        connection.settimeout(max(0.001, min(pause, deadline - time.monotonic())))
-                        raw = file.readline(wire.LONGEST_LINE)
-                        if not raw.endswith(b"\n"):
-                            raise WriterAway("The chat model broke off: ask again in a moment.")
-                        said = _said(raw)
-                        if said.get("event") == "loading":
-                            pause = math.inf
-                            continue
-                        pause = silence
-                        yield said
+                heard, until = b"", min(time.monotonic() + silence, deadline)
+                while True:
+                    raw, end, rest = heard.partition(b"\n")
+                    if end:
+                        heard, said = rest, _said(raw)
+                        loading = said.get("event") == "loading"
+                        until = deadline if loading else min(time.monotonic() + silence, deadline)
+                        if not loading:
+                            yield said
+                    elif (more := _received(connection, until)) is None:
+                        yield None
+                    elif more and len(heard) < wire.LONGEST_LINE:
+                        heard += more
+                    else:
+                        raise WriterAway("The chat model broke off: ask again in a moment.")
             except TimeoutError:
                 raise WriterAway("The chat model did not answer in time: ask again in a moment.") from None
             except OSError:
@@ -110,6 +116,21 @@ class ProcessWriter:
             except OSError:
                 raise WriterAway(_AWAY) from None
             yield connection
+
+
+def _received(connection: socket.socket, until: float) -> bytes | None:
+    """Return what has come, nothing at the end, and None if nothing comes for LOOK_SECONDS.
+
+    Raises TimeoutError if nothing comes until that time of `time.monotonic`.
+    """
+    left = until - time.monotonic()
+    connection.settimeout(max(0.001, min(left, LOOK_SECONDS)))
+    try:
+        return connection.recv(_CHUNK)
+    except TimeoutError:
+        if left <= LOOK_SECONDS:
+            raise
+        return None
 
 
 def _said(raw: bytes) -> dict[str, Any]:

@@ -13,10 +13,12 @@ import pytest
 
 from app.runtime.chat.process_writer import ProcessWriter
 from models.chat import wire
+from models.chat.answers import ChatGenerator
 from models.chat.conversation import Message
 from models.chat.source import Named
 from models.chat.writing import Again, Answer, AnswerRequest, Event, Piece, Written
-from models.model_errors import AnswersRefused, LoadError, WriterAway, WriterBusy
+from models.model_errors import AnswersRefused, LoadError, NoLongerWanted, WriterAway, WriterBusy
+from models.serving.generator import Sampling
 
 REQUEST = AnswerRequest((Message("user", "Grüß Gott?"),), count=2, seed=5)
 EVENTS: list[Event] = [
@@ -96,6 +98,16 @@ def test_a_process_that_says_nothing_is_waited_for_only_so_long(tmp_path: Path, 
     silence, whole = limits
     with other_side(tmp_path, say_nothing) as path, pytest.raises(WriterAway, match="did not answer in time"):
         list(ProcessWriter(path, silence=silence, whole=whole).write(REQUEST))
+
+
+def test_whoever_waits_for_a_first_word_can_leave(tmp_path: Path) -> None:
+    """What still waits in the queue of the process tells now and then that it waits, so that it can be closed."""
+
+    def wait_for_the_end(connection: socket.socket, _: bytes) -> None:
+        assert connection.recv(1) == b""
+
+    with other_side(tmp_path, wait_for_the_end) as path, pytest.raises(NoLongerWanted):
+        ChatGenerator(2, 1, ProcessWriter(path)).generate(REQUEST.messages, Sampling(), 8, 3, gone=lambda: True)
 
 
 def test_a_model_is_named_and_its_loading_is_waited_for_longer_than_a_silence(tmp_path: Path) -> None:
