@@ -106,8 +106,11 @@ def _run(
 
 
 def _parts(settings: Settings, commands: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the programs that are kept running; raises LaunchError if the one of the chat model has no command."""
-    if not settings.chat_model:
+    """Return the programs that are kept running; raises LaunchError if the one of the chat model has no command.
+
+    A home that has converted a chat model has versions of it, which are served without CHAT_MODEL, too.
+    """
+    if not settings.chat_model and not (settings.home / "cache" / "chat").is_dir():
         return ("web", "worker")
     if "chat" not in commands:
         raise LaunchError("The Procfile has no line that begins with chat:, which CHAT_MODEL needs.")

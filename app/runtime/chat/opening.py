@@ -1,4 +1,4 @@
-"""The Writer that the settings name, and the one of a version."""
+"""Who writes for a chat version: the generation process, or the server of the settings."""
 
 from __future__ import annotations
 
@@ -7,19 +7,9 @@ from app.runtime.chat.openai_writer import OpenAIWriter
 from app.runtime.chat.process_writer import ProcessWriter
 from models.chat.answers import ChatGenerator
 from models.chat.versions import base_of, server_of
-from models.chat.writing import Writer
 from models.model_errors import LoadError
 from models.store.manifest import Manifest
 from models.store.store import CheckpointStore
-
-
-def open_writer(settings: Settings) -> Writer | None:
-    """Return the client of the generation process or of the server that is set, or None if neither is."""
-    if settings.chat_model:
-        return ProcessWriter(settings.chat_socket)
-    if settings.chat_server:
-        return OpenAIWriter(settings.chat_server, settings.chat_server_key, settings.chat_server_model)
-    return None
 
 
 def open_version(settings: Settings, store: CheckpointStore, manifest: Manifest) -> ChatGenerator | None:

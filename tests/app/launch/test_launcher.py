@@ -176,6 +176,13 @@ def test_without_a_chat_model_its_process_is_not_started(tmp_path: Path) -> None
         assert "chat" not in parts(tmp_path)
 
 
+def test_a_home_with_versions_of_a_chat_model_serves_them_without_it(tmp_path: Path) -> None:
+    (tmp_path / "home" / "cache" / "chat").mkdir(parents=True)
+    with Launcher(write_procfile(tmp_path, chat="exec sleep 601"), {}) as launcher:
+        launcher.wait_for("ready")
+        assert parts(tmp_path)["chat"] == Part()
+
+
 def test_a_web_whose_master_is_killed_answers_again(tmp_path: Path) -> None:
     with Launcher(write_procfile(tmp_path, web="exec python web.py"), {}) as launcher:
         launcher.wait_for("ready")

@@ -11,15 +11,11 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from app.config import Settings
 from app.runtime.chat.openai_writer import OpenAIWriter
-from app.runtime.chat.opening import open_writer
-from app.runtime.chat.process_writer import ProcessWriter
 from models.chat.conversation import Message
 from models.chat.writing import Again, Answer, AnswerRequest, Piece, Written
 from models.model_errors import AnswersRefused, ModelError, WriterAway, WriterBusy
@@ -271,13 +267,3 @@ def test_a_server_that_is_not_there_and_what_the_protocol_lacks_are_sentences() 
         list(OpenAIWriter(base, "", "small").write(REQUEST))
     with pytest.raises(AnswersRefused, match="has no top_k"):
         list(OpenAIWriter(base, "", "small").write(replace(REQUEST, top_k=3)))
-
-
-def test_the_settings_say_who_writes(tmp_path: Path) -> None:
-    def opened(**environ: str) -> object:
-        return open_writer(Settings.from_env({"MELLOW_HOME": str(tmp_path), **environ}))
-
-    (tmp_path / "config.json").write_text("{}")
-    assert opened() is None
-    assert isinstance(opened(CHAT_MODEL=str(tmp_path)), ProcessWriter)
-    assert isinstance(opened(CHAT_SERVER="http://localhost:1/v1", CHAT_SERVER_MODEL="small"), OpenAIWriter)
