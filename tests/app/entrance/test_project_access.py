@@ -143,7 +143,14 @@ def test_without_a_row_a_person_is_an_annotator_of_the_first_project_alone(
     assert browser.get("/annotate").status_code == 200
     assert browser.get("/p/second/annotate").status_code == 404
     assert annotator.call("GET", "/projects").json == [
-        {"id": FIRST, "slug": "first", "name": "First project", "instruction": "", "role": "annotator"}
+        {
+            "id": FIRST,
+            "slug": "first",
+            "name": "First project",
+            "instruction": "",
+            "task": "rewriting",
+            "role": "annotator",
+        }
     ]
 
 

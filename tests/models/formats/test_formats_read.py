@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from sqlalchemy.orm import Session
 
 from app.services.exchange import exports
+from app.services.exchange.export_formats import Pair
 from models.formats import FORMATS, Kind, Row, RowFile, read_rows, rows_from, rows_of
 from models.formats.files.pair_files import read_pair_file
 from models.model_errors import DataFileError
@@ -139,13 +140,7 @@ def test_the_example_of_a_format_is_read_as_what_it_says(one: Any) -> None:
 
 @pytest.mark.parametrize("name", ["trl", "seed", "llamafactory"])
 def test_what_the_studio_exports_is_read_back(name: str) -> None:
-    class Stored:
-        prompt, chosen, judgment_id = "you fool", "you", 7
-
-        def __init__(self, rejected: str) -> None:
-            self.rejected = rejected
-
-    rows: Any = [Stored("ha"), Stored("you idiot")]
+    rows = [Pair(7, "you fool", "you", rejected) for rejected in ("ha", "you idiot")]
     file = read(*exports.PAIR_FORMATS[name](rows), kind=Kind.PREFERENCE)
     assert list(file.rows) == [
         {"prompt": "you fool", "chosen": "you", "rejected": rejected} for rejected in ("ha", "you idiot")

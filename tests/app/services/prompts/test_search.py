@@ -63,6 +63,7 @@ def test_a_prompt_is_told_with_who_judged_it_and_how_many_are_to(session: Sessio
         "overlap": 2,
         "gold": None,
         "gold_wrong": None,
+        "turns": None,
         "metadata": None,
         "judged_by": 1,
         "wanted": 2,

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from models.settings.clicks import DPOClickOptions
+from tests.processes import wait_for
 from tests.worker.conftest import RecordingProgress
 from tests.worker.training.t5.test_dpo_speed import build, loss_and_gradients
 from worker.training.clicks.click_dpo import train_dpo
@@ -176,7 +177,7 @@ def test_a_process_that_does_not_end_is_killed(monkeypatch: pytest.MonkeyPatch) 
     with second_of(weight) as second:
         _, pid = one_step(second, weight)
         os.kill(pid, signal.SIGSTOP)
-    assert not psutil.pid_exists(pid)
+    wait_for(lambda: not psutil.pid_exists(pid), what="the end of the process")
 
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")

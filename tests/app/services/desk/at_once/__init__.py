@@ -1,1 +1,0 @@
-"""Tests of the desk where several people, versions or databases take part."""
