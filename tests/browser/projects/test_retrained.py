@@ -45,7 +45,7 @@ def test_a_studio_rewrites_and_answers_side_by_side(chrome: Browser, tmp_path: P
             stays_out(rex, f"{ANSWERS}/admin", "403")
             stays_out(rex, "/p/first/annotate", "404")
         told_apart(product)
-        for api in (product.api, Api(product.port, api="answers")):
+        for api in (product.api, Api(product.port, project="answers")):
             retrain(api)
 
 
