@@ -25,6 +25,7 @@ from models.store.trained_on import TrainedOn
 from worker.job import dataset, retraining, weighing
 from worker.job.chat import conversations
 from worker.job.chat.conversations import Conversations
+from worker.job.chat.cut_off import cut_off
 from worker.job.rebuilds.provenance import provenance
 from worker.publish.release import Facts
 from worker.studio.attempt import Attempt
@@ -176,7 +177,7 @@ def prepare(
     from worker.training.clicks.chat_sieve import ChatSieve
 
     found = conversations.conversations(session, last_judgment_id, selection)
-    sieve = ChatSieve(base, options, found)
+    sieve = ChatSieve(base, options, found, cut_off(session, last_judgment_id, selection))
     examples = conversations.preference_examples(session, last_judgment_id, selection, found)
     clicks = dataset.split(retraining.usable_pairs(sieve, examples))
     if options.method == "kto":
