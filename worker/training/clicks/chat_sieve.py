@@ -4,8 +4,8 @@ A pair that cannot be trained on costs itself and not the run, as in sieve.py. N
 model: where it serves, these are taken out of what people write (models/chat/template.py), so that what would be
 learned never occurs.
 
-Training closes every answer by the end of a turn, also one that the limit of tokens cut off. So what would teach to stop
-in mid-sentence is left out: such an answer that is preferred to a whole one, or marked good.
+Training closes every answer by the end of a turn, also one that the limit of tokens cut off. So what would teach to
+stop in mid-sentence is left out: such an answer that is preferred to a whole one, or marked good.
 """
 
 from collections.abc import Collection, Mapping, Sequence
