@@ -17,7 +17,7 @@ from models.chat.source import ChatSource
 from models.store.manifest import hash_folder
 
 _HASHES = "hashes.json"
-_KEPT = 4
+_FEWEST_KEPT = 8
 FORM = 1
 """The number of the way in which forms are made; another one makes all of them anew."""
 
@@ -39,15 +39,20 @@ def form_of(source: ChatSource, compute_type: str, cache: Path, convert: Convert
         draft = Path(work) / "form"
         convert(source, draft)
         (draft / _HASHES).write_text(json.dumps(hash_folder(draft)), encoding="utf-8")
-        shutil.rmtree(folder, ignore_errors=True)
-        os.replace(draft, folder)
+        if not _is_whole(folder):  # another process may have made it meanwhile, and have it open
+            shutil.rmtree(folder, ignore_errors=True)
+            os.replace(draft, folder)
     return folder
 
 
-def keep_newest(cache: Path) -> None:
-    """Remove all forms but the _KEPT that were used last; they can be made again."""
+def keep_newest(cache: Path, in_memory: int) -> None:
+    """Remove all forms but those that were used last; they can be made again.
+
+    Kept are twice as many as may be `in_memory` at once, and 8 at least.
+    """
+    kept = max(_FEWEST_KEPT, 2 * in_memory)
     forms = [folder for folder in cache.iterdir() if not folder.name.startswith(".")]
-    for folder in sorted(forms, key=lambda one: one.stat().st_mtime)[:-_KEPT]:
+    for folder in sorted(forms, key=lambda one: one.stat().st_mtime)[:-kept]:
         shutil.rmtree(folder, ignore_errors=True)
 
 

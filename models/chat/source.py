@@ -63,6 +63,15 @@ def find_source(folder: Path, base: Path | None = None) -> ChatSource:
     return ChatSource(folder)
 
 
+def adapter_settings(adapter: Path) -> dict[str, int]:
+    """Return the settings of training that made an adapter what it is, by name; raises LoadError."""
+    try:
+        config = json.loads((adapter / _ADAPTER_CONFIG).read_text(encoding="utf-8"))
+        return {"lora_r": int(config["r"]), "lora_alpha": int(config["lora_alpha"])}
+    except (OSError, ValueError, KeyError, TypeError):
+        raise LoadError(f"{adapter / _ADAPTER_CONFIG} is missing or damaged.") from None
+
+
 def _check_version(folder: Path, part: str) -> None:
     """Raise VersionDamaged if the files of one part of a version are not those of its manifest."""
     files = Manifest.read(folder).files

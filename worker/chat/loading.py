@@ -43,7 +43,7 @@ class Models:
             ) from None
         threads = self._settings.serving_threads or max(1, min(4, os.cpu_count() or 1))
         engine = ChatEngine(form, form.name[:16], compute_type=precision, threads=threads)
-        keep_newest(self._cache)
+        keep_newest(self._cache, self._settings.chat_models_in_memory)
         return engine
 
     def _real(self, folder: Path) -> Path:

@@ -13,7 +13,7 @@ from pathlib import Path
 from app.config import Settings
 from models.chat.conversation import Message
 from models.chat.engine import ChatEngine, Draw
-from models.chat.forms import form_of
+from models.chat.forms import form_of, keep_newest
 from models.chat.source import ChatSource
 from models.chat.writing import Answer, AnswerRequest, Event
 from worker.chat.conversion import convert
@@ -47,13 +47,13 @@ def check_answers(
     """
     gaps: list[float] = []
 
-    precision = settings.serving_compute_type
+    precision, cache = settings.serving_compute_type, settings.home / "cache" / "chat"
 
     def converted(source: ChatSource, target: Path) -> None:
         gaps.append(convert(source, target, precision))
 
     def degenerate(adapter: Path | None) -> int:
-        form = form_of(ChatSource(base, adapter), precision, settings.home / "cache" / "chat", converted)
+        form = form_of(ChatSource(base, adapter), precision, cache, converted)
         engine = ChatEngine(form, "check", compute_type=precision, threads=settings.serving_threads or 2)
         return sum(is_degenerate(_answer(engine, instruction)) for instruction in INSTRUCTIONS)
 
@@ -61,7 +61,9 @@ def check_answers(
     if gaps:
         found["parity"] = gaps[0]
         log(f"The served form agrees with the trained one to {gaps[0]:.1e} nats a token.")
-    return {**found, "parent_answers_degenerate": degenerate(parent)}
+    found["parent_answers_degenerate"] = degenerate(parent)
+    keep_newest(cache, settings.chat_models_in_memory)
+    return found
 
 
 def is_degenerate(answer: str) -> bool:

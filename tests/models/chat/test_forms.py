@@ -59,9 +59,23 @@ def test_a_conversion_that_fails_leaves_nothing(source: ChatSource, tmp_path: Pa
     assert list((tmp_path / "cache").iterdir()) == []
 
 
-def test_the_four_forms_that_were_used_last_are_kept(tmp_path: Path) -> None:
-    for age in range(6):
+def test_a_form_that_another_process_made_meanwhile_is_kept(source: ChatSource, tmp_path: Path) -> None:
+    made: list[int] = []
+
+    def convert_after_another(of: ChatSource, target: Path) -> None:
+        Conversions()(of, target)
+        other = form_of(source, "int8", tmp_path / "cache", Conversions())
+        made.append((other / "model.bin").stat().st_ino)
+
+    folder = form_of(source, "int8", tmp_path / "cache", convert_after_another)
+    assert [(folder / "model.bin").stat().st_ino] == made
+    assert [one.name for one in (tmp_path / "cache").iterdir()] == [folder.name]
+
+
+@pytest.mark.parametrize(("in_memory", "kept"), [(1, 8), (2, 8), (5, 10)])
+def test_twice_as_many_forms_as_are_in_memory_are_kept_the_last_used(tmp_path: Path, in_memory: int, kept: int) -> None:
+    for age in range(12):
         (tmp_path / str(age)).mkdir()
         os.utime(tmp_path / str(age), (1000 - age, 1000 - age))
-    keep_newest(tmp_path)
-    assert sorted(folder.name for folder in tmp_path.iterdir()) == ["0", "1", "2", "3"]
+    keep_newest(tmp_path, in_memory)
+    assert {folder.name for folder in tmp_path.iterdir()} == {str(age) for age in range(kept)}

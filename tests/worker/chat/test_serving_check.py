@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -42,8 +43,12 @@ def test_the_form_that_will_serve_is_made_once_and_asked(tiny: Path, tmp_path: P
     assert isinstance(found["parity"], float)
     assert len(list((tmp_path / "cache" / "chat").iterdir())) == 2
     assert lines == [f"The served form agrees with the trained one to {found['parity']:.1e} nats a token."]
+    for number in range(8):
+        (tmp_path / "cache" / "chat" / f"old-{number}").mkdir()
+        os.utime(tmp_path / "cache" / "chat" / f"old-{number}", (number, number))
     again = check_answers(tiny, None, adapter, settings, lines.append)
     assert again == {name: value for name, value in found.items() if name != "parity"}, "both forms are there"
+    assert len(list((tmp_path / "cache" / "chat").iterdir())) == 8, "old ones were removed"
 
 
 def test_what_cannot_be_converted_is_refused(tiny: Path, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy.orm import Session
 
 from app.services.training.rebuilds.readings import Reading
+from models.chat.source import adapter_settings
 from models.chat.versions import CHAT_BASE, base_of
 from models.model_errors import VersionMissing
 from models.settings.chat_clicks import ChatOptions, chat_config, chat_options
@@ -25,6 +26,7 @@ from models.store.trained_on import TrainedOn
 from worker.job import dataset, retraining, weighing
 from worker.job.chat import conversations
 from worker.job.chat.conversations import Conversations
+from worker.job.chat.cut_off import cut_off
 from worker.job.rebuilds.provenance import provenance
 from worker.publish.release import Facts
 from worker.studio.attempt import Attempt
@@ -96,6 +98,7 @@ def carry_out(studio: Studio, attempt: Attempt, run_dir: Path, staged: Path, rec
     made = _prepared(studio, attempt, parent, weights)
     role = "the starting point" if attempt.method == "orpo" else "the starting point and the reference model"
     recorder.log(f"{made.learns_from}; version {parent.number} is {role}.")
+    _log_adapter(_asked(attempt), made.options, parent, recorder)
     retraining.log_reading(studio, attempt, recorder)
     for sentence in named(made.sieve.left_out):
         recorder.log(sentence)
@@ -154,10 +157,26 @@ def _parent(studio: Studio, attempt: Attempt) -> Parent:
 def _prepared(
     studio: Studio, attempt: Attempt, parent: Parent, weights: weighing.Weights = MappingProxyType({})
 ) -> ChatRetraining:
-    config = {name: value for name, value in attempt.config.items() if name != CHAT_BASE}  # of a version made again
-    options = chat_options(attempt.method, config)
+    options = _asked(attempt)
+    if parent.adapter is not None:  # which is trained further as it is
+        options = replace(options, **adapter_settings(parent.adapter))
     with studio.sessions() as session:
         return prepare(session, options, attempt.last_judgment_id, parent.base, attempt.reading, weights)
+
+
+def _asked(attempt: Attempt) -> Any:
+    """Return the settings that the run asks for."""
+    config = {name: value for name, value in attempt.config.items() if name != CHAT_BASE}  # of a version made again
+    return chat_options(attempt.method, config)
+
+
+def _log_adapter(asked: ChatOptions, used: ChatOptions, parent: Parent, recorder: Progress) -> None:
+    """Log that the parent's adapter is of another size than the run asks for, if it is."""
+    if (asked.lora_r, asked.lora_alpha) != (used.lora_r, used.lora_alpha):
+        recorder.log(
+            f"The adapter of version {parent.number} is trained further, so lora_r is {used.lora_r} and lora_alpha "
+            f"{used.lora_alpha}, as in it, and not {asked.lora_r} and {asked.lora_alpha}."
+        )
 
 
 def prepare(
@@ -176,7 +195,7 @@ def prepare(
     from worker.training.clicks.chat_sieve import ChatSieve
 
     found = conversations.conversations(session, last_judgment_id, selection)
-    sieve = ChatSieve(base, options, found)
+    sieve = ChatSieve(base, options, found, cut_off(session, last_judgment_id, selection))
     examples = conversations.preference_examples(session, last_judgment_id, selection, found)
     clicks = dataset.split(retraining.usable_pairs(sieve, examples))
     if options.method == "kto":

@@ -1,7 +1,8 @@
 """The training data of a run on clicks of answers: conversations, and which answers to them are better.
 
-A pair or marked text names its conversation as one text, by which prompts are split and known again; what is trained on
-is the conversation itself, found by the judgment.
+A pair or marked text names its conversation by the first message of the user, by which prompts are split and known
+again: so the turns that follow it, or another system message, are never on both sides. What is trained on is the whole
+conversation, found by the judgment.
 """
 
 from __future__ import annotations
@@ -18,7 +19,6 @@ from app.services.training.rebuilds.readings import Reading, conditions
 from models.formats import rows_sha256
 from models.formats.rows import Message
 from worker.job import dataset
-from worker.training.loading.rendering import as_text
 from worker.training.shared.examples import MarkedText, PreferenceExample
 
 Conversations = Mapping[int, list[Message]]
@@ -45,12 +45,17 @@ def _conversation(system: str | None, turns: list[Message] | None, text: str) ->
     return [*first, *(turns or ()), {"role": "user", "content": text}]
 
 
+def _begun_with(conversation: Sequence[Message]) -> str:
+    """Return the first message of the user."""
+    return next(message["content"] for message in conversation if message["role"] == "user")
+
+
 def preference_examples(
     session: Session, last_judgment_id: int, selection: Reading, of: Conversations
 ) -> list[PreferenceExample]:
-    """Return the pairs of every judgment that is read, their prompts being the conversations as text."""
+    """Return the pairs of every judgment that is read, their prompts being the first messages of the user."""
     examples = dataset.preference_examples(session, last_judgment_id, selection)
-    return [replace(one, prompt=as_text(of[one.click])) for one in examples if one.click is not None]
+    return [replace(one, prompt=_begun_with(of[one.click])) for one in examples if one.click is not None]
 
 
 def marked_texts(
@@ -58,7 +63,7 @@ def marked_texts(
 ) -> list[MarkedText]:
     """Return the answers that the judgments mark good or bad, without those to conversations that `split` holds out."""
     rows = [MarkedText(*row) for row in kto_rows.unpaired_rows(session, last_judgment_id, selection)]
-    found = [one._replace(prompt=as_text(of[one.judgment])) for one in rows]
+    found = [one._replace(prompt=_begun_with(of[one.judgment])) for one in rows]
     return [one for one in found if not split.holds_out(one.prompt)]
 
 

@@ -85,7 +85,7 @@ def test_clicks_become_an_adapter_that_serves_and_answers_otherwise(
 def test_the_next_round_goes_on_from_the_adapter_which_is_its_reference_and_is_still_one_of_the_base(
     clicks: None, session: Session, store: CheckpointStore
 ) -> None:
-    jobs.train(ask(session, "dpo"))
+    jobs.train(ask(session, "dpo", lora_r=4, lora_alpha=8))
     with write_transaction(session):
         versions.point_serving_at(session, 2, None)
     second = ask(session, "dpo", learning_rate=1e-3)
@@ -97,6 +97,8 @@ def test_the_next_round_goes_on_from_the_adapter_which_is_its_reference_and_is_s
     assert losses[0] == pytest.approx(math.log(2), abs=1e-4), "the policy begins as its reference"
     manifests = [store.verify(number) for number in (2, 3)]
     assert [one.config[CHAT_BASE] for one in manifests] == [1, 1]
+    assert [(one.config["lora_r"], one.config["lora_alpha"]) for one in manifests] == [(4, 8), (4, 8)]
+    assert "so lora_r is 4 and lora_alpha 8, as in it, and not 16 and 32." in run.log
     assert manifests[1].parent == 2
     sizes = [
         (store.folder(one.number) / ADAPTER_FOLDER / "adapter_model.safetensors").stat().st_size for one in manifests

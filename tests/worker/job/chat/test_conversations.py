@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy.orm import Session
 
+from app.services.prompts import prompts
 from app.services.training.selection import EVERYTHING
 from tests import factories
 from tests.studio import Person
@@ -28,7 +29,7 @@ def test_a_pair_has_the_system_message_and_the_turns_with_which_its_answers_were
         *TURNS,
         {"role": "user", "content": ASKED[3]},
     ]
-    assert examples[1].prompt == f"{SYSTEM}\n\n{ASKED[1]}"
+    assert [examples[place].prompt for place in (1, 3)] == [ASKED[1], TURNS[0]["content"]]
 
 
 def test_answers_are_marked_good_or_bad_and_those_of_held_out_conversations_are_left_out(
@@ -43,6 +44,24 @@ def test_answers_are_marked_good_or_bad_and_those_of_held_out_conversations_are_
     assert len(rows) == 8
     assert rows[7] == {"prompt": found[4], "completion": "no 3 no no", "label": False}
     assert split.holds_out(HELD_OUT)
+
+
+def test_what_begins_with_a_held_out_message_is_held_out_under_every_system_message_and_in_later_turns(
+    clicks: None, session: Session, annotator: Person
+) -> None:
+    begun = [{"role": "user", "content": HELD_OUT}, {"role": "assistant", "content": "a"}]
+    followed = prompts.find_or_add(session, ASKED[0], "test", begun)
+    session.commit()
+    for of in (
+        screen(session, annotator, HELD_OUT, ["a", "b"]),
+        screen(session, annotator, HELD_OUT, ["c", "d"], system=SYSTEM),
+        factories.generation(session, annotator.id, ["e", "f"], prompt=followed, sampling={"system": ""}),
+    ):
+        factories.judgment(session, of)
+    found = conversations.conversations(session, 7, EVERYTHING)
+    split = dataset.split(conversations.preference_examples(session, 7, EVERYTHING, found))
+    assert [one.chosen for one in split.held_out] == ["a", "c", "e"]
+    assert {one.judgment for one in conversations.marked_texts(session, 7, split, EVERYTHING, found)} == {1, 2, 3, 4}
 
 
 def test_the_hash_of_the_rows_tells_conversations_apart_that_read_alike(clicks: None, session: Session) -> None:
