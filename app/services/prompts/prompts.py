@@ -18,6 +18,7 @@ from app.domain_errors import Invalid
 from app.services.prompts import metadata, studio_settings
 from app.services.prompts.reservations import counts_of, opinions, wanted_opinions
 from app.words import N_, gettext
+from models.chat.conversation import MOST_MESSAGES
 
 BATCH = 500
 """The number of rows that one transaction stores."""
@@ -149,6 +150,8 @@ def check_row(row: PromptRow, longest: int) -> CheckedRow:
     gold = None if row.gold in (None, "") else check_text(row.gold, longest)
     wrong = _wrong(row.gold_wrong, gold, longest)
     turns = tuple({"role": turn["role"], "content": check_text(turn["content"], longest)} for turn in row.turns)
+    if len(turns) >= MOST_MESSAGES:
+        raise Invalid(gettext("A conversation may have at most %(most)s messages.", most=MOST_MESSAGES))
     told = metadata.check(row.metadata)
     return CheckedRow(row.line, text, priority, gold, wrong, check_overlap(row.overlap), told, turns)
 

@@ -3,7 +3,7 @@
 
 import { ApiError, Stopped } from "../shared/api.js";
 import { all, element } from "../shared/dom.js";
-import { size } from "../shared/text.js";
+import { shortened, size } from "../shared/text.js";
 import { gettext } from "../shared/words.js";
 import { Drawer } from "./drawer.js";
 import * as counters from "./figures/counters.js";
@@ -161,7 +161,7 @@ async function ask(event) {
     const next = await notices.pending(label, chat?.follow("typed", drawn) ?? drawn, () => stop.abort(), value);
     chat?.begin();
     if (text.value === typed) text.value = ""; // what was typed meanwhile stays
-    if (screen && !screen.done && screen.fromQueue) screens.aside.unshift(screen);
+    if (screen && !screen.done && (screen.fromQueue || chat)) screens.aside.unshift(screen);
     show({ ...next, fromQueue: false });
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
@@ -230,7 +230,7 @@ function judge(gesture, said, chosen = []) {
 }
 
 /** @param {string} words */
-const quoted = (words) => gettext("“%(text)s”", { text: words });
+const quoted = (words) => gettext("“%(text)s”", { text: chat ? shortened(words) : words }); // answers are long
 /** @param {HTMLButtonElement} card */
 const candidate = (card) => Number(card.dataset.candidate);
 /** @param {HTMLButtonElement} card */

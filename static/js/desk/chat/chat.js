@@ -59,9 +59,16 @@ function early(event) {
   return true;
 }
 
+/** @type {string | null} */
+let held = null; // the key that was done and is still down: it must not type into the box
+
+document.addEventListener("keyup", ({ code }) => { if (code === held) held = null; });
 document.addEventListener("keydown", (event) => {
+  if (event.repeat && event.code === held) event.preventDefault();
   if (modified(event) || event.repeat || event.defaultPrevented || document.querySelector("dialog:modal")) return;
-  if (done(event)) event.preventDefault();
+  if (!done(event)) return;
+  event.preventDefault();
+  held = event.code;
 });
 // A page that is left wants no more of what is written.
 addEventListener("pagehide", () => {

@@ -17,10 +17,13 @@ const kept = `mellow.conversation.${person}`; // in the tab's own storage, as wh
 let offered = null; // what the button goes on with
 /** @type {Turn[] | null} */
 let current = null; // what the message that is typed belongs to
+/** @type {Turn[] | null} */
+let sent = null; // what the message that is being answered belongs to
 
 // What was said before the message that is sent now; nothing where it begins a conversation.
 export function turns() {
   strip.hidden = true;
+  sent = current;
   return current ?? undefined;
 }
 
@@ -44,9 +47,9 @@ export function goOn() {
   return true;
 }
 
-// The next message begins a conversation.
+// The next message begins a conversation, unless another one was taken up while the last was answered.
 export function begin() {
-  set(null);
+  if (current === sent) set(null);
 }
 
 /** @param {Deed} deed */

@@ -4,6 +4,7 @@ import { element } from "../../shared/dom.js";
 import { cards, enable, lay } from "../gestures/cards.js";
 import * as editor from "../gestures/editor.js";
 import * as reasons from "../gestures/reasons.js";
+import * as tie from "../gestures/tie.js";
 import * as foreign from "../look/foreign.js";
 import { reveal } from "../look/view.js";
 import * as notices from "../notices.js";
@@ -77,7 +78,9 @@ function show(now) {
 
 /** @param {Written} now */
 function begin(now) {
+  const within = element("screen").contains(document.activeElement);
   begun = now;
+  tie.leave();
   editor.leave();
   reasons.leave();
   notices.beside(null);
@@ -87,6 +90,7 @@ function begin(now) {
   lay({ ...now, candidates: Array.from({ length: COUNT }, () => ({ id: 0, text: "" })) });
   enable(false);
   element("screen").hidden = false;
+  if (within) element("source").focus({ preventScroll: true }); // the button that had it is not there any more
   conversation.show(now.system, now.turns);
   reveal(false);
   table.ariaBusy = "true";

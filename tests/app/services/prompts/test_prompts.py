@@ -43,6 +43,12 @@ def test_a_row_is_checked_and_brought_to_one_form(fields: dict[str, Any], checke
     ("row", "sentence"),
     [
         (PromptRow(1, 7), "The text must be a string."),
+        (
+            PromptRow(
+                1, "Why?", turns=({"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hi"}) * 100
+            ),
+            "A conversation may have at most 200 messages.",
+        ),
         (PromptRow(1, " \u2003"), "The text is empty."),
         (PromptRow(1, "x" * 21), "The text has 21 characters and may have at most 20."),
         (PromptRow(1, "a\x00b"), "The text holds characters that cannot be stored."),
