@@ -178,6 +178,7 @@ async function ask(event) {
 // What is written is shown while it is, and nothing moves when it is there: the message has left its box, and the screen
 // that was open comes back after it.
 function makeRoom() {
+  more?.pause();
   if (screen && !screen.done) screens.aside.unshift(screen);
   screen = null;
   text.value = "";

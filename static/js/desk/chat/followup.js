@@ -42,7 +42,7 @@ export function offer(deed) {
 // Whether there is a conversation to go on with.
 export function goOn() {
   if (!offered) return false;
-  set(offered);
+  set([...offered]); // not what may be on its way
   text.focus();
   return true;
 }
@@ -76,5 +76,5 @@ function set(said) {
 }
 
 button.addEventListener("click", goOn);
-element("going-on-leave").addEventListener("click", () => { begin(); text.focus(); });
+element("going-on-leave").addEventListener("click", () => { set(null); text.focus(); });
 set(JSON.parse(sessionStorage.getItem(kept) ?? "null"));

@@ -151,6 +151,9 @@ def test_one_goes_on_with_a_conversation_turn_by_turn(writer: Writer) -> None:
     expect(page.locator("#going-on")).to_be_hidden()
     card(page, 2).click()
     page.get_by_role("button", name="Go on with this conversation").click()
+    page.get_by_role("button", name="Begin a new one").click()
+    expect(page.locator("#going-on")).to_be_hidden()
+    page.get_by_role("button", name="Go on with this conversation").click()
     page.fill("#text", "And then?")
     page.press("#text", "Enter")
     assert [turn["content"] for turn in writer.asked(2)["turns"]][2:] == ["Why twice?", "Ride it first."]
