@@ -52,7 +52,7 @@ class Draws:
                 )
             if self._inside.total() >= self._most:
                 raise Overloaded(
-                    gettext("So many texts are being rewritten that this one has to wait."), again=AGAIN_SECONDS
+                    gettext("So many texts are being worked on that this one has to wait."), again=AGAIN_SECONDS
                 )
             self._inside[user_id] += 1
             try:
@@ -91,7 +91,7 @@ class Draws:
 
 def _already(count: int) -> str:
     return ngettext(
-        "%(num)d text of yours is being rewritten already.",
-        "%(num)d texts of yours are being rewritten already.",
+        "%(num)d text of yours is being worked on already.",
+        "%(num)d texts of yours are being worked on already.",
         count,
     )

@@ -54,7 +54,7 @@ def test_so_many_of_one_person_wait_and_a_further_one_is_refused_at_once() -> No
         for thread in waiting:
             thread.start()
         wait_for(lambda: draws._inside[1] == DRAWS_OF_ONE + WAITING_OF_ONE)
-        with pytest.raises(TooMany, match=r"^4 texts of yours are being rewritten already\.$"), draws.one(1):
+        with pytest.raises(TooMany, match=r"^4 texts of yours are being worked on already\.$"), draws.one(1):
             pass
     for thread in waiting:
         thread.join(10)
@@ -66,7 +66,7 @@ def test_one_that_waits_too_long_is_refused_and_leaves_its_place() -> None:
     draws = Draws(patience=0.01)
     with draws.one(1), draws.one(1):
         for _ in range(2 * WAITING_OF_ONE):
-            with pytest.raises(TooMany, match=r"^2 texts of yours are being rewritten already\.$"), draws.one(1):
+            with pytest.raises(TooMany, match=r"^2 texts of yours are being worked on already\.$"), draws.one(1):
                 pass
 
 

@@ -157,7 +157,7 @@ def test_a_third_draw_of_one_person_is_refused_if_two_last_too_long(
     monkeypatch.setattr(draws, "_patience", 0.01)
     with draws.one(annotator.id), draws.one(annotator.id):
         answer = annotator.call("POST", "/generations", json={"text": "You are a fool"})
-        assert problem(answer) == (429, "2 texts of yours are being rewritten already.")
+        assert problem(answer) == (429, "2 texts of yours are being worked on already.")
         assert answer.headers["Retry-After"] == "1"
         assert problem(annotator.call("POST", "/generations", json={"from": "queue"}))[0] == 429
     body(annotator.call("POST", "/generations", json={"text": "You are a fool"}))
@@ -171,7 +171,7 @@ def test_while_too_many_screens_are_drawn_another_one_waits_and_clicks_do_not(
         for other in range(DRAWS_AT_ONCE):
             stack.enter_context(parts(app).draws.one(-other))
         answer = annotator.call("POST", "/generations", json={"text": "You are a fool"})
-        assert problem(answer) == (503, "So many texts are being rewritten that this one has to wait.")
+        assert problem(answer) == (503, "So many texts are being worked on that this one has to wait.")
         assert answer.headers["Retry-After"] == "1"
         body(annotator.call("POST", "/judgments", json=chosen(screen)))
 
