@@ -137,7 +137,7 @@ def converted(source: ChatSource, target: Path) -> None:
 
 
 def conversation(instruction: str) -> tuple[Message, ...]:
-    """What the model is asked."""
+    """Say what the model is asked."""
     return Message("system", SYSTEM), Message("user", instruction)
 
 
@@ -186,7 +186,7 @@ class Person:
 
 @dataclass(frozen=True)
 class Seen:
-    """What one training changed: for each instruction the win rates, and means over all answers, after and before."""
+    """Holds what one training changed: win rates by instruction, and means over all answers, after and before."""
 
     wins: Mapping[str, list[float]]
     after: Mapping[str, float]
@@ -209,7 +209,7 @@ def seen(instructions: Sequence[str], after: Answers, before: Answers, nats: Cal
 
 
 def means(instructions: Sequence[str], answers: Answers, nats: Callable[[str, str], float]) -> dict[str, float]:
-    """What the answers are like, as means over all of them."""
+    """Tell what the answers are like, as means over all of them."""
 
     def mean(of: Callable[[str, str], float]) -> float:
         return float(
@@ -227,7 +227,7 @@ def means(instructions: Sequence[str], answers: Answers, nats: Callable[[str, st
 
 
 def finding(claim: str, found: Sequence[Seen], seconds: float) -> Finding:
-    """What was seen of some people, as one claim."""
+    """Return what was seen of some people, as one claim."""
     figures: dict[str, float] = {}
     for name in found[0].wins:
         value, low, high = interval([one.wins[name] for one in found])
@@ -284,7 +284,7 @@ def measure(options: argparse.Namespace, work: Path) -> None:
 def learnt(
     base: Writer, model: Path, person: Person, instructions: Sequence[str], settings: Mapping[str, Any]
 ) -> tuple[Seen, float]:
-    """What training on a person's clicks changed, and how many seconds it took."""
+    """Return what training on a person's clicks changed, and how many seconds it took."""
     with tempfile.TemporaryDirectory() as scratch:
         began = time.perf_counter()
         chosen = {**DEFAULTS, **settings, "seed": person.number}

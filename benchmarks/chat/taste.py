@@ -51,7 +51,7 @@ def brevity(instruction: str, answer: str) -> float:
 
 
 def friendliness(answer: str) -> int:
-    """How many of five are there: a greeting, joy or thanks, an address, an offer or wish, one or two exclamations."""
+    """Count which of five are there: greeting, joy or thanks, an address, an offer or wish, one or two exclamations."""
     return sum(pattern.search(answer) is not None for pattern in _FRIENDLY)
 
 
@@ -62,7 +62,7 @@ def on_the_matter(instruction: str, answer: str) -> float:
 
 
 def is_broken(answer: str) -> bool:
-    """Whether an answer is empty, or a third of its groups of three words have been there before."""
+    """Tell whether an answer is empty, or a third of its groups of three words have been there before."""
     found = words(answer)
     groups = list(zip(found, found[1:], found[2:], strict=False))
     return not found or len(set(groups)) < 2 / 3 * len(groups)

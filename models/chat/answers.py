@@ -17,7 +17,7 @@ from models.serving.generator import Generator, Sampling
 from models.serving.screen import Gone, Screen, Shown, check_wanted, never
 
 UNKNOWN = 0.0
-"""What is stored as the log-probability of an answer whose writer does not tell it."""
+"""Stands for the log-probability of an answer whose writer does not tell it."""
 
 Tell = Callable[[Piece | Again], None]
 """Hears each piece of an answer as soon as it is written, and that an answer begins anew."""

@@ -62,7 +62,7 @@ def _draw(body: GenerationRequest, gone: Gone, tell: Tell) -> tuple[Drawn, bool]
     """Return a screen and whether the model ran out of different cards, or None if the queue holds nothing."""
     parts, person = mellow(), user_id()
     session = db.session()
-    text = None if body.text is UNSET else prompts.check_text(body.text, mellow().longest_text)
+    text = None if body.text is UNSET else prompts.check_text(body.text, parts.longest_text)
     turns = _turns(body)
     generator = parts.generator()
     chooser, beside = parts.chooser(session, generator), parts.beside(session, generator)

@@ -241,9 +241,9 @@ def _choose_again(
     """
     shared = (waiting.prompt.overlap or decided.overlap) > 1
     written = {candidate.version_number for candidate in waiting.candidates}
-    if chooser is None or waiting.head_id == chooser.id or shared or written != {generator.version}:
+    if chooser is None or isinstance(generator, ChatGenerator):
         return waiting
-    if isinstance(generator, ChatGenerator):
+    if waiting.head_id == chooser.id or shared or written != {generator.version}:
         return waiting
     screen_id, text, texts = waiting.id, waiting.prompt.text, {candidate.text for candidate in waiting.candidates}
     kept = session.scalar(select(DrawnPool.data).where(DrawnPool.generation_id == screen_id))
